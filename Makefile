@@ -1,0 +1,69 @@
+# Targets: quickstart test check fmt faults bench docs clean. Needs Python 3.11+ and make, nothing else.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+
+# The first usable interpreter; override with `make PYTHON=/path/to/python3.12 test`.
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
+	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { command -v "$$p"; break; }; done)
+UV_VERSION := 0.13.9
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
+export UV_PROJECT_ENVIRONMENT := $(VENV)
+export UV_PYTHON_DOWNLOADS := never
+export PYTHONDONTWRITEBYTECODE :=
+unexport VIRTUAL_ENV PYTHONPATH
+
+.PHONY: help quickstart test check lint types imports drift fmt faults bench docs cli-docs wheels clean
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.uv/bin/uv:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed and none was found on PATH." >&2; exit 1; }
+	@echo "Installing uv $(UV_VERSION) into .uv (once) ..."
+	@"$(PYTHON)" -m venv .uv
+	@.uv/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+
+$(VENV)/.synced: uv.lock pyproject.toml runtime/pyproject.toml generator/pyproject.toml templates/pyproject.toml | $(filter .uv/bin/uv,$(UV))
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed and none was found on PATH." >&2; exit 1; }
+	@echo "Installing the locked dependencies into $(VENV) ..."
+	@"$(UV)" sync --locked --quiet --python "$(PYTHON)"
+	@touch $@
+
+quickstart: $(VENV)/.synced  ## scaffold, generate, test and run a connector on this repository's history
+	@$(BIN)/python examples/git-commits/quickstart.py
+
+test: $(VENV)/.synced  ## all tests
+	@$(BIN)/python -m pytest -q -n 2
+
+check: lint types imports drift test  ## everything that CI runs
+
+lint: $(VENV)/.synced
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+types: $(VENV)/.synced
+	@$(BIN)/mypy runtime/src generator/src templates/src tests benchmarks
+
+imports: $(VENV)/.synced
+	@$(BIN)/lint-imports
+
+drift: $(VENV)/.synced
+	@$(BIN)/python tests/drift.py
+
+fmt: $(VENV)/.synced  ## format and fix
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+bench: $(VENV)/.synced  ## benchmarks (ONLY=G1 for one), figures into docs/benchmarks.md
+	@$(BIN)/python benchmarks/run.py $(if $(ONLY),--only $(ONLY)) $(if $(PEERS),--peers)
+
+docs: $(VENV)/.synced  ## regenerate the reference pages that come from code
+	@$(BIN)/python docs/build_reference.py
+
+wheels: $(VENV)/.synced  ## build the three wheels into dist/
+	@for p in runtime generator templates; do "$(UV)" build --quiet --wheel --out-dir dist $$p; done
+
+clean:  ## remove what the targets made
+	@rm -rf $(VENV) .uv .quickstart build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,79 @@
+"""Names that derived identifiers must avoid, frozen so that any Python gives the same output."""
+
+from __future__ import annotations
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+STANDARD_LIBRARY = _words(
+    """
+    abc aifc annotationlib antigravity argparse array ast asynchat asyncio asyncore atexit audioop
+    base64 bdb binascii bisect builtins bz2 calendar cgi cgitb chunk cmath cmd code codecs codeop
+    collections colorsys compileall compression concurrent configparser contextlib contextvars copy
+    copyreg crypt csv ctypes curses dataclasses datetime dbm decimal difflib dis distutils doctest
+    email encodings ensurepip enum errno faulthandler fcntl filecmp fileinput fnmatch fractions
+    ftplib functools gc genericpath getopt getpass gettext glob graphlib grp gzip hashlib heapq hmac
+    html http idlelib imaplib imghdr imp importlib inspect io ipaddress itertools json keyword
+    lib2to3 linecache locale logging lzma mailbox mailcap marshal math mimetypes mmap modulefinder
+    msilib msvcrt multiprocessing netrc nis nntplib nt ntpath nturl2path numbers opcode operator
+    optparse os ossaudiodev pathlib pdb pickle pickletools pipes pkgutil platform plistlib poplib
+    posix posixpath pprint profile pstats pty pwd py_compile pyclbr pydoc pydoc_data pyexpat queue
+    quopri random re readline reprlib resource rlcompleter runpy sched secrets select selectors
+    shelve shlex shutil signal site smtpd smtplib sndhdr socket socketserver spwd sqlite3
+    sre_compile sre_constants sre_parse ssl stat statistics string stringprep struct subprocess
+    sunau symtable sys sysconfig syslog tabnanny tarfile telnetlib tempfile termios textwrap this
+    threading time timeit tkinter token tokenize tomllib trace traceback tracemalloc tty turtle
+    turtledemo types typing unicodedata unittest urllib uu uuid venv warnings wave weakref
+    webbrowser winreg winsound wsgiref xdrlib xml xmlrpc zipapp zipfile zipimport zlib zoneinfo
+    """
+)
+"""Importable top-level modules of Python 3.11 to 3.14, whichever of them is running."""
+
+OWN_MODULES = frozenset({"rivven", "rivven_connect", "rivven_generator", "rivven_templates"})
+
+DEPENDENCIES = _words(
+    """
+    aiohttp airbyte_cdk aiofiles anyio attr attrs boto3 botocore certifi charset_normalizer click
+    conftest copier coverage croniter cryptography dateutil django duckdb fastapi flask
+    google grpc httpcore httpx hypothesis idna jinja2 jsonschema jsonschema_rs kafka lxml markupsafe
+    msgspec mypy numpy obstore orjson packaging pandas pip pkg_resources plumbum polars
+    prometheus_client psycopg psycopg2 pyarrow pydantic pydantic_core pydantic_settings pymongo
+    pymysql pyspark pytest questionary redis requests rich ruff setuptools simplejson six snowflake
+    sqlalchemy tomlkit toml tornado typing_extensions urllib3 uv uvloop websockets wheel yaml yarl
+    """
+)
+"""Modules of our own dependencies and of those that connectors commonly use."""
+
+PROJECT_FOLDERS = frozenset({"build", "dist", "docs", "setup", "src", "tests"})
+"""Folders and files of a connector project that an import package must not stand beside."""
+
+RESERVED_MODULES = STANDARD_LIBRARY | OWN_MODULES | DEPENDENCIES | PROJECT_FOLDERS
+
+RUNTIME_CLASSES = _words(
+    """
+    Action Annotated Any Batch BatchConfig BatchSink Catalog Check CheckResult Checkpoint
+    CircuitBreaker ClassVar ConfigModel ConfiguredCatalog ConnectorError ConnectorSpec ErrorKind
+    EventBatch ExitCode FatalError Field HookMissing InputError Item Literal Metrics Page Partition
+    PipelineError Poison Problem RateLimiter Record RecordError Records Registry RetryableError
+    RivvenError Rows Secret Sink SinkConfig Source SourceConfig SourceEvent State StateStoreError
+    Stream StreamSpec TestHarness Transform TransformConfig TransformOutput TransactionalSink
+    WriteResult
+    """
+)
+"""Classes that generated and handwritten modules import; a derived class must not hide one."""
+
+MODEL_ATTRIBUTES = _words(
+    """
+    construct copy dict dump example from_orm json parse parse_file parse_obj parse_raw rules schema
+    schema_json self update_forward_refs validate
+    """
+)
+"""Attributes of pydantic's BaseModel and of our ConfigModel; `model_*` is reserved as a whole."""
+
+ANNOTATION_NAMES = _words("bool bytes dict float frozenset int list object set str tuple")
+"""Builtins that annotations in a generated class body must still find under their own name."""
+
+CONTRACT_HOOKS = frozenset({"read_partition"})
+"""Methods of the runtime's contracts that look like hooks."""

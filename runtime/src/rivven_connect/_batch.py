@@ -1,0 +1,129 @@
+"""Many events of one stream: the unit that moves."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar, runtime_checkable
+
+from rivven_connect._events import EventType, SourceEvent
+from rivven_connect._json import Json, JsonObject
+
+R = TypeVar("R")
+
+
+@runtime_checkable
+class ArrowBatch(Protocol):
+    """A columnar batch (the Arrow PyCapsule interface); pyarrow itself stays optional."""
+
+    def __arrow_c_array__(self, requested_schema: object = None) -> tuple[object, object]: ...
+
+
+@dataclasses.dataclass(slots=True)
+class EventBatch:
+    """Many events of one stream under one envelope; columns only where events differ.
+
+    `state` means "after the last record"; None is not a resume point. A batch with no records and a
+    state is legal: it moves the checkpoint. `flush` asks the sinks to flush now. `size` is the
+    encoded size in bytes, where the maker knows it. `timestamp` is filled once, by the runtime.
+    """
+
+    stream: str
+    records: list[Json]
+    state: JsonObject | None = None
+    namespace: str | None = None
+    partition: str = ""
+    timestamp: datetime.datetime | None = None
+    event_types: Sequence[EventType] | None = None
+    positions: Sequence[Json] | None = None
+    sub_indexes: Sequence[int] | None = None
+    size: int | None = None
+    flush: bool = False
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def events(self) -> Iterator[SourceEvent]:
+        """Yield the events one by one; the last one carries the batch's state."""
+        last = len(self.records) - 1
+        types, positions, ordinals = self.event_types, self.positions, self.sub_indexes
+        for index, data in enumerate(self.records):
+            yield SourceEvent(
+                stream=self.stream,
+                data=data,
+                event_type=types[index] if types else EventType.RECORD,
+                namespace=self.namespace,
+                timestamp=self.timestamp,
+                state=self.state if index == last else None,
+                position=positions[index] if positions else None,
+                sub_index=ordinals[index] if ordinals else 0,
+            )
+
+
+@dataclasses.dataclass(slots=True)
+class Page(Generic[R]):
+    """What a hook may yield when the records do not hold what the next call needs.
+
+    `cursor` is a token, offset or length, saved after the page's last record. `size` is the page's
+    encoded size in bytes, where the hook knows it (a response body's length).
+    """
+
+    records: Sequence[R]
+    cursor: Json = None
+    size: int | None = None
+
+
+@dataclasses.dataclass(slots=True)
+class Poison:
+    """One record that could not be parsed; it becomes a dead letter, never a silent skip."""
+
+    stream: str
+    raw: bytes
+    error: str
+    position: Json = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class BatchConfig:
+    """When a batching sink wants its batch: whichever limit is reached first."""
+
+    max_records: int = 10_000
+    max_bytes: int = 10 * 1024 * 1024
+    max_wait_ms: int = 5_000
+
+    def replace(self, **changes: Any) -> BatchConfig:
+        """Return a copy with some limits changed."""
+        return dataclasses.replace(self, **changes)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """Where the sources of a sink stand: `state` is all that it has durable, `changed` this move.
+
+    Both map source id -> stream -> state JSON.
+    """
+
+    state: Mapping[str, Mapping[str, JsonObject]]
+    changed: Mapping[str, Mapping[str, JsonObject]]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Batch:
+    """What a transactional sink writes in one transaction, checkpoint included.
+
+    `epoch` fences stale writers of one (pipeline, sink). It is stable across retries in one run and
+    not across a crash, because batch boundaries move: no sink may skip a batch by it. `sync` names
+    the unfinished sync of streams without resume points, so that its rows can be replaced.
+    """
+
+    pipeline: str
+    sink: str
+    epoch: int
+    events: Sequence[SourceEvent]
+    checkpoint: Checkpoint
+    sync: str | None = None
+
+
+Item: TypeAlias = SourceEvent | EventBatch | Poison
+"""What a source's `read` yields."""

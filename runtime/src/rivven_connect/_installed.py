@@ -1,0 +1,179 @@
+"""What is installed: connectors by entry point, found without importing any of their code.
+
+Only names, entry point texts and generated `spec.json` files are read here, so `connectors` and
+`spec` stay fast and run nobody's code. Importing a connector is `_registry`'s business.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib.metadata
+import importlib.util
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+GROUPS = {"source": "rivven.sources", "sink": "rivven.sinks", "transform": "rivven.transforms"}
+"""Kind -> entry point group."""
+
+
+class LookupFailure(Exception):  # noqa: N818  # an answer for the caller to locate, not an error of its own
+    """A connector text leads nowhere; the caller knows which line or argument to blame."""
+
+    def __init__(self, code: str, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.hint = hint
+
+
+@dataclass(frozen=True)
+class Located:
+    """One connector before its code is imported.
+
+    `target` is `package.module:Class`; without the class, the one connector class of that module
+    is meant. `root` is the folder to import from, None for an installed one.
+    """
+
+    kind: str
+    name: str
+    target: str
+    distribution: str = ""
+    distribution_version: str = ""
+    root: Path | None = None
+
+    def spec_file(self) -> Path | None:
+        """Return the generated `spec.json` nearest to the target, or None."""
+        parts = self.target.partition(":")[0].split(".")
+        for folder in _package_folders(parts[0], self.root):
+            for length in range(len(parts), 0, -1):
+                found = folder.joinpath(*parts[1:length], "_generated", "spec.json")
+                if found.is_file():
+                    return found
+        return None
+
+    def spec(self) -> dict[str, Any]:
+        """Return the generated spec as plain JSON; of a connector without one, what is known."""
+        path = self.spec_file()
+        if path is not None:
+            try:
+                found = json.loads(path.read_text(encoding="utf-8"))
+            except (OSError, ValueError) as error:
+                raise LookupFailure(
+                    "RVN704",
+                    f"{path} of connector {self.name!r} is not readable: {type(error).__name__}",
+                    "reinstall the connector, or run `rivven generate` in its project",
+                ) from error
+            if isinstance(found, dict):
+                return found
+        return {"connector_type": self.name, "kind": self.kind, "version": ""}
+
+
+def _package_folders(package: str, root: Path | None) -> list[Path]:
+    """Return where a top-level package lies; finding it does not run it."""
+    if root is not None:
+        return [root / package]
+    try:
+        spec = importlib.util.find_spec(package)
+    except (ImportError, ValueError):
+        return []
+    return [Path(place) for place in (spec.submodule_search_locations or ())] if spec else []
+
+
+@cache
+def installed() -> tuple[Located, ...]:
+    """Return every installed connector, sorted by name and kind; clashes stay in."""
+    return tuple(sorted(_entry_points(), key=lambda one: (one.name, one.kind, one.distribution)))
+
+
+def _entry_points() -> Iterator[Located]:
+    points = importlib.metadata.entry_points()
+    for kind, group in GROUPS.items():
+        for point in points.select(group=group):
+            dist = point.dist
+            yield Located(
+                kind=kind,
+                name=point.name,
+                target=point.value.replace(" ", ""),
+                distribution=dist.name if dist else "",
+                distribution_version=dist.version if dist else "",
+            )
+
+
+def find_installed(text: str, kind: str | None = None) -> Located:
+    """Return the installed connector that `jsonl`, `source:jsonl` or an alias names.
+
+    Raises:
+        LookupFailure: there is none, it is ambiguous, or two distributions claim the name.
+    """
+    prefix, colon, rest = text.partition(":")
+    name = text
+    if colon and prefix in GROUPS:
+        if kind not in (None, prefix):
+            raise LookupFailure("RVN701", f"{text!r} is a {prefix}; a {kind} is needed here")
+        kind, name = prefix, rest
+    found = [one for one in installed() if one.name == name and kind in (None, one.kind)]
+    found = found or [
+        one
+        for one in installed()
+        if kind in (None, one.kind) and name in one.spec().get("aliases", ())
+    ]
+    if not found:
+        raise _unknown(name, kind)
+    kinds = sorted({one.kind for one in found})
+    if len(kinds) > 1:
+        choices = " or ".join(f"`{one}:{name}`" for one in kinds)
+        raise LookupFailure("RVN702", f"{name!r} names a {' and a '.join(kinds)}", f"say {choices}")
+    if len(found) > 1:
+        owners = " and ".join(sorted(one.distribution or "?" for one in found))
+        raise LookupFailure(
+            "RVN703",
+            f"{kinds[0]} {name!r} is claimed by two distributions: {owners}",
+            "uninstall one of them; none shadows the other",
+        )
+    return found[0]
+
+
+def _unknown(name: str, kind: str | None) -> LookupFailure:
+    names = sorted({one.name for one in installed() if kind in (None, one.kind)})
+    return unknown_connector(name, kind, names)
+
+
+def unknown_connector(name: str, kind: str | None, names: list[str]) -> LookupFailure:
+    """Return the failure for a name that nobody has, with the nearest or all names as hint."""
+    near = difflib.get_close_matches(name, names, n=1)
+    listed = ", ".join(names) or "none; install one, or name a project folder like `./my-source`"
+    hint = f"did you mean {near[0]!r}?" if near else f"available: {listed}"
+    return LookupFailure("RVN701", f"no {kind or 'connector'} is named {name!r}", hint)
+
+
+def find_spec_file(text: str, kind: str | None = None) -> Path | None:
+    """Return the `spec.json` of the connector that `text` names; imports nothing of it.
+
+    None means that the connector exists and has no generated spec.
+
+    Raises:
+        LookupFailure: `text` names no connector.
+    """
+    return locate(text, kind=kind).spec_file()
+
+
+def is_folder_text(text: str) -> bool:
+    """Whether a connector text means a project folder: it starts with `.` or has a separator."""
+    return text.startswith(".") or "/" in text or "\\" in text
+
+
+def locate(text: str, *, kind: str | None = None, base: Path | None = None) -> Located:
+    """Return the connector that `text` names: an installed one or a project folder below `base`.
+
+    Raises:
+        LookupFailure: `text` names no connector of that kind.
+    """
+    if not is_folder_text(text):
+        return find_installed(text, kind)
+    from rivven_connect._project import locate_project  # noqa: PLC0415  # needs tomllib
+
+    return locate_project((base or Path.cwd()) / text, kind)

@@ -1,0 +1,227 @@
+"""Builds the tree of a document from the events of PyYAML's parser."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Iterator
+from typing import Any, Final, NoReturn
+
+import yaml
+
+from rivven_connect._json_text import json_as_yaml
+from rivven_connect._nodes import Node, Position, Problems
+from rivven_connect._problems import escape_text
+from rivven_connect._scalars import AmbiguousScalarError, UnsafeNumberError, resolve_plain
+
+_LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_REFUSED_RAW: Final = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]"
+)
+# An escape may write what raw text must not hold, except what acts on terminals or breaks UTF-8.
+_REFUSED_ESCAPED: Final = re.compile(
+    "[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]"
+)
+
+
+@dataclasses.dataclass(slots=True)
+class _Open:
+    """A mapping or sequence whose end has not been read."""
+
+    node: Node
+    key: str | None = None
+    key_position: Position = (0, 0)
+    waits_for_value: bool = False
+
+
+def parse_text(text: str, problems: Problems, *, max_depth: int, json: bool) -> Node:
+    """Return the tree of the only document in `text`; problems that allow it are collected."""
+    _refuse_characters(text, problems)
+    if json:
+        text = json_as_yaml(text, problems, max_depth)
+    return _Builder(problems, max_depth=max_depth, json=json).build(text)
+
+
+def _refuse_characters(text: str, problems: Problems) -> None:
+    bad = _REFUSED_RAW.search(text)
+    if bad:
+        before = text[: bad.start()]
+        place = (before.count("\n") + 1, bad.start() - before.rfind("\n"))
+        problems.stop("RVN104", f"character U+{ord(bad.group()):04X} is not allowed here", place)
+
+
+class _Builder:
+    """Turns events into nodes, without recursion."""
+
+    def __init__(self, problems: Problems, *, max_depth: int, json: bool) -> None:
+        self._problems = problems
+        self._max_depth = max_depth
+        self._json = json
+        self._open: list[_Open] = []
+        self._root: Node | None = None
+        self._documents = 0
+
+    def build(self, text: str) -> Node:
+        try:
+            for event in _events(text):
+                self._take(event)
+        except yaml.YAMLError as error:
+            self._refuse_syntax(error, text)
+        if self._root is None or (self._root.value is None and not self._root.source):
+            self._problems.stop("RVN105", "the document is empty")
+        return self._root
+
+    def _take(self, event: yaml.Event) -> None:
+        place = _place(event)
+        if isinstance(event, yaml.DocumentStartEvent):
+            self._documents += 1
+            if self._documents > 1:
+                self._problems.stop(
+                    "RVN109", "a second document starts here", place, hint="remove the `---`"
+                )
+        elif isinstance(event, yaml.AliasEvent):
+            self._problems.stop(
+                "RVN112", "aliases are not allowed", place, hint="repeat the value in full"
+            )
+        elif isinstance(event, yaml.NodeEvent):
+            self._refuse_decoration(event, place)
+            self._start(event, place)
+        elif isinstance(event, (yaml.MappingEndEvent, yaml.SequenceEndEvent)):
+            self._open.pop()
+
+    def _refuse_decoration(self, event: Any, place: Position) -> None:
+        if event.anchor:
+            self._problems.stop(
+                "RVN112", "anchors are not allowed", place, hint="remove the `&name`"
+            )
+        if event.tag:
+            self._problems.add(
+                "RVN113",
+                "tags are not allowed",
+                place,
+                hint="remove the `!...`; quote the value if it is text",
+            )
+
+    def _start(self, event: yaml.Event, place: Position) -> None:
+        top = self._open[-1] if self._open else None
+        if top and isinstance(top.node.children, dict) and not top.waits_for_value:
+            self._key(top, event, place)
+            return
+        node = self._node(event, place)
+        if top is None:
+            self._root = node
+        else:
+            self._attach(top, node)
+        if node.children is not None:
+            if len(self._open) >= self._max_depth:
+                self._problems.stop(
+                    "RVN106", f"nested more than {self._max_depth} levels deep", place
+                )
+            self._open.append(_Open(node))
+
+    def _node(self, event: yaml.Event, place: Position) -> Node:
+        if isinstance(event, yaml.ScalarEvent):
+            return Node(self._scalar(event, place), place, event.value)
+        if isinstance(event, yaml.SequenceStartEvent):
+            node = Node([], place)
+            node.children = []
+        else:
+            node = Node({}, place)
+            node.children = {}
+        return node
+
+    def _attach(self, top: _Open, node: Node) -> None:
+        if isinstance(top.node.children, list):
+            top.node.children.append(node)
+            top.node.value.append(node.value)
+        elif top.node.children is not None:
+            top.waits_for_value = False
+            if top.key is not None:
+                top.node.children[top.key] = node
+                top.node.keys[top.key] = top.key_position
+                top.node.value[top.key] = node.value
+
+    def _key(self, top: _Open, event: yaml.Event, place: Position) -> None:
+        """Take the key of a pair; None marks one whose value is read and dropped."""
+        if not isinstance(event, yaml.ScalarEvent):
+            self._problems.stop("RVN115", "a key must be text, not a list or mapping", place)
+        top.key, top.key_position, top.waits_for_value = None, place, True
+        if event.value == "<<" and not event.style:
+            self._problems.stop(
+                "RVN112", "merge keys are not allowed", place, hint="repeat the pairs in full"
+            )
+        key = self._scalar(event, place)
+        shown = escape_text(event.value, limit=80)
+        if not isinstance(key, str):
+            if key is not _AMBIGUOUS:
+                self._problems.add(
+                    "RVN115", f"the key {shown} is not text", place, hint=f'quote it: "{shown}"'
+                )
+        elif key in top.node.value:
+            line, column = top.node.keys[key]
+            self._problems.add(
+                "RVN111",
+                f"the key {shown!r} stands here and in line {line}, column {column}",
+                place,
+                hint="keep one of the two",
+            )
+        else:
+            top.key = key
+
+    def _scalar(self, event: Any, place: Position) -> Any:
+        text = event.value
+        if not event.style:
+            return self._plain(text, place)
+        bad = _REFUSED_ESCAPED.search(text) if event.style == '"' else None
+        if bad:
+            self._problems.add(
+                "RVN104", f"character U+{ord(bad.group()):04X} is not allowed in text", place
+            )
+        return text
+
+    def _plain(self, text: str, place: Position) -> Any:
+        shown = escape_text(text, limit=80)
+        try:
+            return resolve_plain(text, json=self._json)
+        except AmbiguousScalarError:
+            self._problems.add(
+                "RVN114",
+                f"YAML versions disagree on what {shown} means",
+                place,
+                hint=f'quote it if it is text: "{shown}"; else write it as JSON would',
+            )
+        except UnsafeNumberError:
+            self._problems.add(
+                "RVN116", f"the number {shown} is not finite or does not fit 64 bits", place
+            )
+        return _AMBIGUOUS
+
+    def _refuse_syntax(self, error: yaml.YAMLError, text: str) -> NoReturn:
+        mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+        place = (mark.line + 1, mark.column + 1) if mark else (0, 0)
+        line = text.split("\n")[mark.line] if mark and mark.line <= text.count("\n") else ""
+        reason = getattr(error, "problem", None) or "the text is not well-formed"
+        if "Unicode character escape" in reason:
+            self._problems.stop("RVN104", "this escape does not name a character", place)
+        indent = line[: len(line) - len(line.lstrip())]
+        if "\t" in indent or "'\\t'" in reason:
+            self._problems.stop(
+                "RVN107", "a tab stands where YAML wants spaces", place, hint="indent with spaces"
+            )
+        context = getattr(error, "context", None)
+        message = f"not YAML: {reason}" + (f", {context}" if context else "")
+        self._problems.stop("RVN108", message, place)
+
+
+_AMBIGUOUS: Final = object()
+
+
+def _events(text: str) -> Iterator[yaml.Event]:
+    yield from yaml.parse(text, Loader=_LOADER)
+
+
+def _place(event: yaml.Event) -> Position:
+    mark = event.start_mark
+    if mark is None:  # parsers always set it; the type allows for hand-made events
+        return (0, 0)
+    return (mark.line + 1, mark.column + 1)

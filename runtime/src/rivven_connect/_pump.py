@@ -1,0 +1,102 @@
+"""Pulls an author's generator, async or plain, and hands over what is there.
+
+No task, timer or lock per record: one task per stream fills a deque, and the reader empties it in
+one go. A hook that never waits gives full chunks; one that trickles gives each record at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections import deque
+from collections.abc import AsyncIterator, Iterator
+from typing import Any, Self
+
+CHUNK_ROWS = 1_000
+"""The most rows that wait between a hook and its reader."""
+
+
+class Pump:
+    """Reads ahead by at most `CHUNK_ROWS` rows; used with `async with`, read with `chunks()`."""
+
+    def __init__(self, rows: AsyncIterator[Any] | Iterator[Any]) -> None:
+        self._rows = rows
+        self._waiting: deque[Any] = deque()
+        self._arrived = asyncio.Event()
+        self._space = asyncio.Event()
+        self._stopped = False
+        self._done = False
+        self._task: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        work = self._pull_async() if isinstance(self._rows, AsyncIterator) else self._pull_sync()
+        self._task = asyncio.create_task(self._run(work), name="rivven-pump")
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._stopped = True
+        self._space.set()
+        if self._task is not None:
+            if isinstance(self._rows, AsyncIterator):
+                self._task.cancel()
+            await asyncio.wait([self._task])
+        await self._close_rows()
+
+    async def chunks(self) -> AsyncIterator[list[Any]]:
+        """Yield lists of rows, each with everything that has arrived; re-raise the hook's error."""
+        while True:
+            await self._arrived.wait()
+            self._arrived.clear()
+            count = len(self._waiting)
+            if count:
+                yield [self._waiting.popleft() for _ in range(count)]
+                self._space.set()
+            elif self._done:
+                break
+        if self._task is not None:
+            await self._task
+
+    async def _run(self, work: Any) -> None:
+        try:
+            await work
+        finally:
+            self._done = True
+            self._arrived.set()
+
+    async def _pull_async(self) -> None:
+        waiting, arrived = self._waiting, self._arrived
+        rows: Any = self._rows
+        async for row in rows:
+            waiting.append(row)
+            arrived.set()
+            if len(waiting) >= CHUNK_ROWS or not isinstance(row, dict):
+                await self._wait_for_space()
+
+    async def _pull_sync(self) -> None:
+        loop = asyncio.get_running_loop()
+        while not self._stopped and await asyncio.to_thread(self._pull_chunk, loop):
+            await self._wait_for_space()
+
+    def _pull_chunk(self, loop: asyncio.AbstractEventLoop) -> bool:
+        """Pull in a thread until a chunk is full; say whether there may be more."""
+        rows: Any = self._rows
+        for row in rows:
+            self._waiting.append(row)
+            if not self._arrived.is_set():
+                loop.call_soon_threadsafe(self._arrived.set)
+            if self._stopped or len(self._waiting) >= CHUNK_ROWS or not isinstance(row, dict):
+                return True
+        return False
+
+    async def _wait_for_space(self) -> None:
+        """Let the reader take what waits: a page, or a full chunk, is not read over."""
+        while self._waiting and not self._stopped:
+            self._space.clear()
+            self._arrived.set()
+            await self._space.wait()
+
+    async def _close_rows(self) -> None:
+        if inspect.isasyncgen(self._rows):
+            await self._rows.aclose()
+        elif inspect.isgenerator(self._rows):
+            await asyncio.to_thread(self._rows.close)

@@ -1,0 +1,68 @@
+"""A string that never shows itself."""
+
+from __future__ import annotations
+
+import hmac
+from typing import TYPE_CHECKING, Any, NoReturn, final
+
+if TYPE_CHECKING:
+    from pydantic_core import CoreSchema
+
+MASK = "***"
+
+
+@final
+class Secret:
+    """A secret value; everything that prints, copies or encodes it gets `***`.
+
+    Only `reveal()` returns the value. Pickling raises, because a pickle is a file in waiting.
+    """
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        """Return the value itself, for the call that must have it."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return f"Secret({MASK!r})"
+
+    def __str__(self) -> str:
+        return MASK
+
+    def __format__(self, spec: str) -> str:
+        return format(MASK, spec)
+
+    def __len__(self) -> int:
+        return len(self._value)
+
+    def __bool__(self) -> bool:
+        return bool(self._value)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Secret):
+            return NotImplemented
+        return hmac.compare_digest(self._value.encode(), other._value.encode())
+
+    def __hash__(self) -> int:
+        return hash((Secret, self._value))
+
+    def __copy__(self) -> Secret:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Secret:
+        return self
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        raise TypeError("a Secret cannot be pickled; reveal() it where it is needed")
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> CoreSchema:
+        from pydantic_core import core_schema  # noqa: PLC0415  # a Secret alone needs no pydantic
+
+        from rivven_connect.config import secret_schema  # noqa: PLC0415
+
+        return secret_schema(core_schema.str_schema(strict=True))

@@ -1,0 +1,162 @@
+"""The sink contracts: plain, batching, transactional."""
+
+from __future__ import annotations
+
+import dataclasses
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Sequence
+from typing import ClassVar, TypeVar
+
+from rivven_connect import _hooks
+from rivven_connect._batch import Batch, BatchConfig, Checkpoint, EventBatch
+from rivven_connect._catalog import ConfiguredCatalog
+from rivven_connect._checks import CheckResult
+from rivven_connect._connector import Connector
+from rivven_connect._events import SourceEvent
+from rivven_connect._spec import GeneratedBatchSpec
+from rivven_connect.config import ConfigModel
+
+ConfigT = TypeVar("ConfigT", bound=ConfigModel)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class FailedEvent:
+    """One event of the call that was not written, and why; named by identity, not equality."""
+
+    event: SourceEvent
+    error: str
+    retryable: bool = False
+
+
+@dataclasses.dataclass(slots=True)
+class WriteResult:
+    """What came of a write.
+
+    Failures refer to events of this call. A count without events means that nobody knows which
+    records failed: the whole batch is retried, then the pipeline stops.
+    """
+
+    records_written: int = 0
+    bytes_written: int = 0
+    records_failed: int = 0
+    errors: list[str] = dataclasses.field(default_factory=list)
+    failed_events: list[FailedEvent] = dataclasses.field(default_factory=list)
+
+    def add_success(self, records: int, size: int = 0) -> None:
+        """Count records that are written, and their size in bytes."""
+        self.records_written += records
+        self.bytes_written += size
+
+    def add_failure(self, records: int, error: str) -> None:
+        """Count records that are not written, where the sink cannot say which."""
+        self.records_failed += records
+        self.errors.append(error)
+
+    def add_failed_event(self, event: SourceEvent, error: str, *, retryable: bool = False) -> None:
+        """Name one record that is not written; it is retried, or becomes a dead letter."""
+        self.failed_events.append(FailedEvent(event, error, retryable))
+        self.add_failure(1, error)
+
+    def has_failures(self) -> bool:
+        """Whether anything was not written."""
+        return self.records_failed > 0
+
+
+class Sink(Connector[ConfigT], ABC):
+    """Writes to a system, one stream of events at a time."""
+
+    checks: ClassVar[Sequence[_hooks.CheckHook]] = ()
+    """The declared check hooks."""
+
+    async def check(self, config: ConfigT) -> CheckResult:
+        """Say whether the sink can do its work; by default, run the declared check hooks."""
+        return await _hooks.run_checks(self, self.checks, config)
+
+    async def prepare(self, config: ConfigT, catalog: ConfiguredCatalog) -> None:
+        """Learn schema, key and write mode of each stream, before its first record.
+
+        Called again, after a flush, when a schema changes.
+        """
+
+    @abstractmethod
+    async def write(self, config: ConfigT, events: AsyncIterator[SourceEvent]) -> WriteResult:
+        """Write a finite number of events and say which were written.
+
+        Raises:
+            ConnectorError: the outcome of the whole call is unknown; it is treated as not written.
+        """
+
+    async def flush(self, config: ConfigT) -> None:
+        """Make everything written so far durable; only then does a checkpoint pass it."""
+
+
+class BatchSink(Sink[ConfigT]):
+    """Writes many events at once; the engine fills the batches to `batch_config`."""
+
+    def batch_config(self, config: ConfigT) -> BatchConfig:
+        """Return when a batch is full; by default, what the manifest declares."""
+        spec = getattr(self, "spec_type", None)
+        if isinstance(spec, type) and issubclass(spec, GeneratedBatchSpec):
+            return spec.batch_config(config)
+        return BatchConfig()
+
+    @abstractmethod
+    async def write_batch(self, config: ConfigT, events: Sequence[SourceEvent]) -> WriteResult:
+        """Write the events and say which were written."""
+
+    async def write_batches(self, config: ConfigT, batches: Sequence[EventBatch]) -> WriteResult:
+        """Write whole batches; the fast form. By default, their events go to `write_batch`."""
+        return await self.write_batch(config, [event for b in batches for event in b.events()])
+
+    async def write(self, config: ConfigT, events: AsyncIterator[SourceEvent]) -> WriteResult:
+        """Collect the events to batches of `batch_config` and write each."""
+        limits = self.batch_config(config)
+        total = WriteResult()
+        pending: list[SourceEvent] = []
+        async for event in events:
+            pending.append(event)
+            if len(pending) >= limits.max_records:
+                _add(total, await self.write_batch(config, pending))
+                pending = []
+        if pending:
+            _add(total, await self.write_batch(config, pending))
+        return total
+
+
+class TransactionalSink(Sink[ConfigT]):
+    """Writes events and checkpoint in one transaction of the system itself."""
+
+    def batch_config(self, config: ConfigT) -> BatchConfig:
+        """Return when a batch is full; by default, what the manifest declares."""
+        spec = getattr(self, "spec_type", None)
+        if isinstance(spec, type) and issubclass(spec, GeneratedBatchSpec):
+            return spec.batch_config(config)
+        return BatchConfig()
+
+    @abstractmethod
+    async def write_transaction(self, config: ConfigT, batch: Batch) -> WriteResult:
+        """Write all events and the checkpoint, or nothing.
+
+        A result with failures means that nothing was committed. Called with no events when only
+        the checkpoint moves.
+        """
+
+    @abstractmethod
+    async def committed_checkpoint(
+        self, config: ConfigT, pipeline: str, sink: str
+    ) -> Checkpoint | None:
+        """Return the checkpoint that the system holds, or None; on start it wins."""
+
+    async def write(self, config: ConfigT, events: AsyncIterator[SourceEvent]) -> WriteResult:
+        """Write the events in one transaction, without a checkpoint."""
+        collected = [event async for event in events]
+        nothing = Checkpoint({}, {})
+        return await self.write_transaction(config, Batch("", "", 0, collected, nothing))
+
+
+def _add(total: WriteResult, part: WriteResult) -> None:
+    total.records_written += part.records_written
+    total.bytes_written += part.bytes_written
+    total.records_failed += part.records_failed
+    total.errors += part.errors
+    total.failed_events += part.failed_events

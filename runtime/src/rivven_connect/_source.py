@@ -1,0 +1,75 @@
+"""The source contract."""
+
+from __future__ import annotations
+
+from abc import ABC
+from collections.abc import AsyncIterator, Sequence
+from typing import Any, ClassVar, TypeVar
+
+from rivven_connect import _hooks
+from rivven_connect._batch import Item
+from rivven_connect._catalog import Catalog, ConfiguredCatalog
+from rivven_connect._checks import CheckResult
+from rivven_connect._connector import Connector
+from rivven_connect._errors import HookMissing
+from rivven_connect._json import Json
+from rivven_connect._state import State
+from rivven_connect._streams import Records, StreamSet
+from rivven_connect.config import ConfigModel
+
+ConfigT = TypeVar("ConfigT", bound=ConfigModel)
+
+
+class Source(Connector[ConfigT], ABC):
+    """Reads from a system.
+
+    The usual way is to fill the `read_<stream>` hooks that the generated base declares; `read`,
+    `check` and `discover` then work as they are. A source that wants full control overrides `read`.
+    """
+
+    streams: ClassVar[StreamSet] = StreamSet()
+    """The declared streams."""
+
+    checks: ClassVar[Sequence[_hooks.CheckHook]] = ()
+    """The declared check hooks."""
+
+    async def check(self, config: ConfigT) -> CheckResult:
+        """Say whether the source can do its work; by default, run the declared check hooks."""
+        return await _hooks.run_checks(self, self.checks, config)
+
+    async def discover(self, config: ConfigT) -> Catalog:
+        """Return what can be read; by default, the declared streams."""
+        schemas = self.spec_type.catalog_schemas() if list(self.streams) else {}
+        return Catalog([spec.stream(schemas.get(spec.full_name(), {})) for spec in self.streams])
+
+    def read(
+        self, config: ConfigT, catalog: ConfiguredCatalog, state: State | None
+    ) -> AsyncIterator[Item]:
+        """Yield events, batches and unreadable records of the chosen streams.
+
+        An event's or batch's `state` means "everything up to here": the runtime saves it once
+        all of that is durable, and passes the saved states in `state` next time.
+
+        Raises:
+            ConnectorError: what went wrong; everything yielded before it still counts.
+        """
+        return _hooks.read_streams(self, config, catalog, state)
+
+    async def acknowledge(self, config: ConfigT, state: State) -> None:
+        """Tell the outside world that everything up to `state` is durable.
+
+        Cumulative, never overlapping, only after the commit, and once more at start with the loaded
+        state, hence idempotent. A failure is retried and never undoes the commit.
+        """
+
+    async def latest(self, config: ConfigT, stream: str) -> Json:
+        """Return the end of what can be read now (`partitioned: true`)."""
+        raise HookMissing("latest")
+
+    async def plan(self, config: ConfigT, stream: str, start: Json, end: Json) -> Sequence[Any]:
+        """Split `start` to `end` into ranges that can be read apart (`partitioned: true`)."""
+        raise HookMissing("plan")
+
+    def read_partition(self, config: ConfigT, stream: str, partition: Any) -> Records[Any]:
+        """Yield the records of one range (`partitioned: true`)."""
+        raise HookMissing("read_partition")

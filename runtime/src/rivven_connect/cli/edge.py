@@ -1,0 +1,113 @@
+"""The edge between a command and the shell: exceptions become a message and an exit code."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+import click
+
+
+def exit_from(group: click.Group) -> NoReturn:
+    """Run `group` on the process's arguments and exit with its code."""
+    sys.exit(run_group(group, sys.argv[1:]))
+
+
+def run_group(group: click.Group, args: Sequence[str], *, prog_name: str | None = None) -> int:
+    """Run `group` on `args` and return the exit code; no exception leaves but a bug under a debugger.
+
+    Codes: design.md, "Commands". Errors go to stderr, as one JSON object with `--json`. A person sees
+    a traceback only with `--debug` (or RIVVEN_DEBUG=1), and it never shows local variables.
+    """
+    options = _options(args)
+    try:
+        result = group.main(list(args), prog_name=prog_name or group.name, standalone_mode=False)
+        sys.stdout.flush()
+    except click.ClickException as error:
+        return _usage(error, options)
+    except (click.Abort, KeyboardInterrupt):
+        return 128 + signal.SIGINT
+    except BrokenPipeError:
+        # Whoever read our output has gone; point stdout elsewhere so that exiting stays quiet too.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
+    except Exception as error:  # noqa: BLE001  # the one place where everything ends
+        return _failure(error, options)
+    return int(result) if isinstance(result, int) else 0
+
+
+def _options(args: Sequence[str]) -> frozenset[str]:
+    """Return the flags that say how errors are shown; they must work even if parsing failed."""
+    own = list(args)[: list(args).index("--")] if "--" in args else args
+    found = {flag for flag in ("--json", "--debug") if flag in own}
+    return frozenset(found | ({"--debug"} if os.environ.get("RIVVEN_DEBUG") == "1" else set()))
+
+
+def _usage(error: click.ClickException, options: frozenset[str]) -> int:
+    if "--json" in options:
+        _print_json({"code": "usage", "message": error.format_message(), "exit_code": 2})
+    else:
+        error.show()
+    return 2
+
+
+def _failure(error: Exception, options: frozenset[str]) -> int:
+    from rivven_connect._errors import ExitCode, InputError, RivvenError  # noqa: PLC0415  # only now
+    from rivven_connect._problems import escape_text  # noqa: PLC0415
+    from rivven_connect._redaction import redact  # noqa: PLC0415
+
+    expected = isinstance(error, RivvenError)
+    code = error.exit_code if isinstance(error, RivvenError) else ExitCode.BUG
+    message = redact(str(error)) if expected else _bug(error)
+    if "--json" in options:
+        problems = error.problems if isinstance(error, InputError) else ()
+        _print_json(
+            {
+                "code": type(error).__name__,
+                "message": message,
+                "exit_code": int(code),
+                "problems": [problem.to_dict() for problem in problems],
+            }
+        )
+    elif isinstance(error, InputError):
+        click.echo(message, err=True)
+    else:
+        # Several lines are ours (a list of failures); escapes inside each are not.
+        shown = "\n".join(escape_text(line, limit=2000) for line in message.split("\n"))
+        click.echo(f"error: {shown}" if expected else shown, err=True)
+    if "--debug" in options:
+        _print_frames(error)
+    elif not expected:
+        click.echo("Run it again with --debug to see where.", err=True)
+    return int(code)
+
+
+def _bug(error: Exception) -> str:
+    frames = error.__traceback__
+    while frames is not None and frames.tb_next is not None:
+        frames = frames.tb_next
+    place = ""
+    if frames is not None:
+        file = frames.tb_frame.f_code.co_filename
+        place = f" in {os.path.basename(file)}:{frames.tb_lineno}"  # noqa: PTH119  # pathlib stays unloaded
+    # The message is left out: an unforeseen exception may quote a value.
+    return f"internal error: {type(error).__name__}{place}. This is a bug in Rivven."
+
+
+def _print_frames(error: BaseException) -> None:
+    """Print the frames of an exception and of its causes, without messages' values or locals."""
+    import traceback  # noqa: PLC0415  # only for people who asked
+
+    from rivven_connect._redaction import redact  # noqa: PLC0415
+
+    text = "".join(traceback.format_exception(error, chain=True))
+    click.echo(redact(text), err=True)
+
+
+def _print_json(error: dict[str, object]) -> None:
+    import json  # noqa: PLC0415  # only on failure
+
+    click.echo(json.dumps({"error": error}, ensure_ascii=False), err=True)

@@ -1,0 +1,78 @@
+"""A click group whose commands are imported when they are used."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import click
+
+
+class LazyCommand(NamedTuple):
+    """Where a command lives (`module:attribute`) and what one line says about it."""
+
+    target: str
+    short_help: str
+
+    def load(self) -> click.Command:
+        """Import the command."""
+        module, _, attribute = self.target.partition(":")
+        found = getattr(importlib.import_module(module), attribute)
+        if not isinstance(found, click.Command):
+            raise TypeError(f"{self.target} is no click command")
+        return found
+
+
+class LazyGroup(click.Group):
+    """Lists its commands from a table; help needs no import of any of them."""
+
+    def __init__(
+        self,
+        name: str,
+        table: Mapping[str, LazyCommand],
+        *,
+        distribution: str,
+        **attributes: Any,
+    ) -> None:
+        super().__init__(name, **attributes)
+        self._table = dict(table)
+        self.params.append(_version_option(distribution))
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names in the table's order."""
+        return [*self._table, *super().list_commands(ctx)]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return the command, imported now."""
+        lazy = self._table.get(cmd_name)
+        return lazy.load() if lazy else super().get_command(ctx, cmd_name)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write name and short help of each command, from the table alone."""
+        rows = [(name, lazy.short_help) for name, lazy in self._table.items()]
+        rows += [
+            (name, command.get_short_help_str())
+            for name, command in self.commands.items()
+            if not command.hidden
+        ]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+
+def _version_option(distribution: str) -> click.Option:
+    def show(ctx: click.Context, _param: click.Parameter, value: bool) -> None:  # noqa: FBT001
+        if value and not ctx.resilient_parsing:
+            from importlib.metadata import version  # noqa: PLC0415  # costs as much as all of --help
+
+            click.echo(f"{ctx.find_root().info_name} {version(distribution)}")
+            ctx.exit()
+
+    return click.Option(
+        ["--version"],
+        is_flag=True,
+        is_eager=True,
+        expose_value=False,
+        callback=show,
+        help="Show the version and exit.",
+    )

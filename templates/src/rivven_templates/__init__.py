@@ -1,0 +1,1 @@
+"""Templates of Rivven; this package holds data, no code."""
