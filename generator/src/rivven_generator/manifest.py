@@ -12,6 +12,7 @@ from rivven_generator.manifest_types import (
     SEMVER,
     Category,
     Deliveries,
+    Delivery,
     FieldPaths,
     JsonObject,
     Kind,
@@ -23,6 +24,10 @@ from rivven_generator.manifest_types import (
 )
 
 __all__ = ["KEYS_OF_KIND", "Check", "JsonObject", "Kind", "Manifest", "Rule", "Stream"]
+
+
+def _at_least_once() -> list[Delivery]:
+    return ["at_least_once"]
 
 
 class Stream(Part):
@@ -140,7 +145,9 @@ class Manifest(Part):
     """Where it is listed."""
     tags: list[Text] = Field(default_factory=list)
     """Words it is found by."""
-    aliases: list[Annotated[str, Field(pattern=naming.CONNECTOR_NAME, max_length=64)]] = Field(default_factory=list)
+    aliases: list[Annotated[str, Field(pattern=naming.CONNECTOR_NAME, max_length=64)]] = Field(
+        default_factory=list
+    )
     """Other names of the connector."""
     incremental: bool | None = None
     """Source: supports incremental sync; default: whether a stream has a cursor."""
@@ -158,7 +165,7 @@ class Manifest(Part):
     """Sink: config property that holds `batch_max_bytes`."""
     batch_max_wait_ms_from: Text | None = None
     """Sink: config property that holds `batch_max_wait_ms`."""
-    delivery: Deliveries = Field(default_factory=lambda: ["at_least_once"])
+    delivery: Deliveries = Field(default_factory=_at_least_once)
     """Sink: what it can promise."""
     order_safe: bool = False
     """Sink: failed records may be retried alone, behind later ones."""
@@ -187,6 +194,7 @@ class Manifest(Part):
 
     @model_validator(mode="after")
     def _resolve(self) -> Manifest:
+        self.config = self.config or {"type": "object"}
         self.package = self.package or naming.default_package(self.name, self.kind)
         if self.incremental is None:
             self.incremental = any(stream.cursor for stream in self.streams)

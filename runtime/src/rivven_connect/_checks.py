@@ -9,6 +9,8 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Self, TypeAlias
 
+from rivven_connect._errors import HookMissing
+
 CheckOutcome: TypeAlias = bool | str | None
 """What a check function returns: None or True passed; False failed; a text says why it failed."""
 
@@ -126,10 +128,18 @@ class CheckResultBuilder:
         """Run a plain function now and add what came of it, timed.
 
         For an async function, or for a deadline, use `check_async`.
+
+        Raises:
+            HookMissing: the function is a hook that has not been written.
+            TypeError: the function is async.
         """
+        if inspect.iscoroutinefunction(function):
+            raise TypeError(f"check {name!r} is async; await check_async(...) runs it")
         started = time.monotonic()
         try:
             outcome: CheckOutcome = function()
+        except HookMissing:
+            raise
         except Exception as error:  # noqa: BLE001  # any exception is a failed check
             outcome = str(error) or type(error).__name__
         return self._add(name, outcome, started)
@@ -150,6 +160,9 @@ class CheckResultBuilder:
             requires: the name of a check without which this one makes no sense; it is skipped, and
                 counts as failed, when that one did not pass.
             timeout_ms: how long it may take, in milliseconds.
+
+        Raises:
+            HookMissing: the function is a hook that has not been written.
         """
         if requires is not None and not self._has_passed(requires):
             return self.check_failed(name, f"skipped: {requires} did not pass")
@@ -158,6 +171,8 @@ class CheckResultBuilder:
             async with asyncio.timeout(timeout_ms / 1000 if timeout_ms else None):
                 found = function()
                 outcome = await found if inspect.isawaitable(found) else found
+        except HookMissing:
+            raise
         except TimeoutError:
             outcome = f"no answer within {timeout_ms} ms" if timeout_ms else "timed out"
         except Exception as error:  # noqa: BLE001  # any exception is a failed check

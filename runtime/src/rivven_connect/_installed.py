@@ -10,7 +10,7 @@ import difflib
 import importlib.metadata
 import importlib.util
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -20,7 +20,7 @@ GROUPS = {"source": "rivven.sources", "sink": "rivven.sinks", "transform": "rivv
 """Kind -> entry point group."""
 
 
-class LookupFailure(Exception):  # noqa: N818  # an answer for the caller to locate, not an error of its own
+class LookupFailure(Exception):  # an answer for the caller to locate, not an error of its own
     """A connector text leads nowhere; the caller knows which line or argument to blame."""
 
     def __init__(self, code: str, message: str, hint: str = "") -> None:
@@ -142,7 +142,7 @@ def _unknown(name: str, kind: str | None) -> LookupFailure:
     return unknown_connector(name, kind, names)
 
 
-def unknown_connector(name: str, kind: str | None, names: list[str]) -> LookupFailure:
+def unknown_connector(name: str, kind: str | None, names: Sequence[str]) -> LookupFailure:
     """Return the failure for a name that nobody has, with the nearest or all names as hint."""
     near = difflib.get_close_matches(name, names, n=1)
     listed = ", ".join(names) or "none; install one, or name a project folder like `./my-source`"

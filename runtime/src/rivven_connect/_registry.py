@@ -6,6 +6,7 @@ import enum
 import importlib
 import inspect
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Self, TypeVar
@@ -87,9 +88,9 @@ class Registry(Generic[C]):
         Raises:
             ConnectorError: the name already means another class, or `cls` is of another kind.
         """
-        if not (isinstance(cls, type) and issubclass(cls, self.contract)):
+        if not issubclass(cls, self.contract):
             raise ConnectorError.configuration(
-                f"{cls!r} is no {self.kind}: it does not inherit {self.contract.__name__}"
+                f"{cls.__qualname__} is no {self.kind}: it does not inherit {self.contract.__name__}"
             )
         known = self._factories.get(name)
         if known is not None and known.cls is not cls:
@@ -140,12 +141,12 @@ class Registry(Generic[C]):
             self._instances[name] = self.resolve(name).create()
         return self._instances[name]
 
-    def names(self) -> list[str]:
+    def names(self) -> Sequence[str]:
         """Return every name, sorted; nothing is imported."""
         plugins = [one.name for one in installed() if one.kind == self.kind]
         return sorted({*self._factories, *(plugins if self._uses_installed else ())})
 
-    def list(self) -> list[tuple[str, ConnectorSpec]]:
+    def list(self) -> Sequence[tuple[str, ConnectorSpec]]:
         """Return name and spec of every connector; a plugin that fails import is left out."""
         found = []
         for name in self.names():
@@ -157,7 +158,7 @@ class Registry(Generic[C]):
                 found.append((name, factory.spec()))
         return found
 
-    def list_with_state(self) -> list[tuple[str, RunState]]:
+    def list_with_state(self) -> Sequence[tuple[str, RunState]]:
         """Return name and run state of every connector that was asked for."""
         return sorted(self._states.items())
 
@@ -172,7 +173,7 @@ class Registry(Generic[C]):
 
     __contains__ = contains
 
-    def len(self) -> int:
+    def len(self) -> int:  # the original's name
         """Return how many names there are."""
         return len(self.names())
 
@@ -226,7 +227,11 @@ class Registries:
 
     def of(self, kind: str) -> Registry[Any]:
         """Return the registry of one kind."""
-        by_kind = {"source": self.sources, "sink": self.sinks, "transform": self.transforms}
+        by_kind: dict[str, Registry[Any]] = {
+            "source": self.sources,
+            "sink": self.sinks,
+            "transform": self.transforms,
+        }
         return by_kind[kind]
 
 

@@ -50,11 +50,13 @@ from rivven_connect._secret import MASK, Secret
 
 __all__ = [
     "Boolean",
+    "ConfigDict",
     "ConfigModel",
     "Field",
     "Format",
     "Integer",
     "Json",
+    "JsonObject",
     "MultipleOf",
     "NotNull",
     "Number",

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from rivven_connect.documents import split_pointer
+
 from rivven_generator.manifest import JsonObject, Manifest, Rule
 from rivven_generator.schema.defaults import default_of
 from rivven_generator.schema.tree import final_definition, object_at, walk
@@ -52,7 +53,9 @@ def _compile(node: Mapping[str, Any], tag: str | None, tags: Mapping[str, str]) 
             inner = node["discriminator"]["propertyName"]
             compiled[keyword] = [_compile(branch, inner, tags) for branch in value]
         elif keyword == "secret":
-            compiled.update({"writeOnly": True, "format": node.get("format", "password")} if value else {})
+            compiled.update(
+                {"writeOnly": True, "format": node.get("format", "password")} if value else {}
+            )
         else:
             compiled[_ANNOTATIONS.get(keyword, keyword)] = value
     if "properties" in node or _is_plain_object(node):
@@ -63,7 +66,10 @@ def _compile(node: Mapping[str, Any], tag: str | None, tags: Mapping[str, str]) 
 
 
 def _is_plain_object(node: Mapping[str, Any]) -> bool:
-    return node.get("type") in ("object", ["object", "null"], ["null", "object"]) and "oneOf" not in node
+    return (
+        node.get("type") in ("object", ["object", "null"], ["null", "object"])
+        and "oneOf" not in node
+    )
 
 
 def _tags_of_definitions(root: Mapping[str, Any]) -> dict[str, str]:

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import jsonschema_rs
-
 from rivven_connect.documents import to_pointer
+
 from rivven_generator.manifest import JsonObject, Rule
+from rivven_generator.schema.tree import resolve, tag_of
+
+_TAG_RULES = ("discriminator", "oneOf", "enum", "const")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Failure:
-    """One reason why a config is refused: the places and rule names that describe it."""
+    """One reason why a config is refused: its places and the names of its rule, best first."""
 
-    places: frozenset[str]
-    rules: frozenset[str]
-    place: str
-    rule: str
+    places: tuple[str, ...]
+    rules: tuple[str, ...]
 
     def is_described_by(self, at: str, rule: str) -> bool:
         """Return whether `at` and `rule` of an invalid case mean this failure."""
@@ -30,37 +31,55 @@ class ConfigVerdict:
     """Judges configs by a compiled schema; a union reports what is wrong in the branch it means."""
 
     def __init__(self, compiled: JsonObject, rules: Sequence[Rule] = ()) -> None:
+        self._compiled = compiled
         self._rules = rules
-        self._validator = validator_of(_with_located_unions(compiled))
+        self._validator = validator_of(compiled)
 
     def accepts(self, config: object) -> bool:
         """Return whether the schema accepts `config`."""
-        return self._validator.is_valid(config)
+        return bool(self._validator.is_valid(config))
 
     def failures(self, config: object) -> list[Failure]:
         """Return every reason against `config`, ordered by place; never a value of it."""
-        found = {
-            failure for error in self._validator.iter_errors(config) for failure in self._read(error)
-        }
-        return sorted(found, key=lambda failure: (failure.place, failure.rule))
+        found: dict[Failure, None] = {}
+        for error in self._validator.iter_errors(config):
+            found.update(dict.fromkeys(self._read(error)))
+        return sorted(found, key=lambda failure: (failure.places, failure.rules))
 
     def _read(self, error: Any) -> Iterator[Failure]:
         path = list(error.instance_path)
-        keyword = str(error.schema_path[-1]) if error.schema_path else "false"
-        if error.kind.name == "required":
-            path, keyword = [*path, error.kind.property], "required"
-        rule = self._rule_of(error)
-        if rule is not None:
-            inside = to_pointer(list(error.instance_path))
-            names = frozenset({rule.form, "require", keyword})
-            yield Failure(frozenset({inside, to_pointer(path)}), names, inside, rule.form)
-        elif keyword == "additionalProperties" and hasattr(error.kind, "unexpected"):
+        kind = error.kind.name
+        if (rule := self._rule_of(error)) is not None:
+            named = [*path, error.kind.property] if kind == "required" else path
+            names = (rule.form, "require") if rule.form == "when" else (rule.form,)
+            yield Failure(tuple(dict.fromkeys(map(to_pointer, (named, path)))), names)
+        elif kind == "required":
+            yield Failure((to_pointer([*path, error.kind.property]),), ("required",))
+        elif kind == "additionalProperties":
             for name in error.kind.unexpected:
-                yield _failure([*path, name], keyword)
-        elif "x-union" in map(str, error.schema_path) or _is_tag(error):
-            yield _failure(path, "discriminator", "oneOf", "enum", "const")
+                yield Failure((to_pointer([*path, name]),), ("additionalProperties",))
+        elif kind == "oneOf":
+            yield from self._read_union(error, path)
         else:
-            yield _failure(path, keyword)
+            keyword = str(error.schema_path[-1]) if error.schema_path else kind
+            yield Failure((to_pointer(path),), (keyword,))
+
+    def _read_union(self, error: Any, path: list[str | int]) -> Iterator[Failure]:
+        node: Any = self._compiled
+        for step in error.schema_path[:-1]:
+            node = node[step]
+        tag = node["discriminator"]["propertyName"]
+        if not isinstance(error.instance, dict):
+            yield Failure((to_pointer(path),), ("type", "oneOf"))
+        elif tag not in error.instance:
+            yield Failure((to_pointer([*path, tag]),), ("required",))
+        else:
+            tags = [tag_of(resolve(self._compiled, branch), tag) for branch in node["oneOf"]]
+            if error.instance[tag] not in tags:
+                yield Failure((to_pointer([*path, tag]), to_pointer(path)), _TAG_RULES)
+                return
+            for inner in error.kind.context[tags.index(error.instance[tag])]:
+                yield from self._read(inner)
 
     def _rule_of(self, error: Any) -> Rule | None:
         match list(error.schema_path):
@@ -69,29 +88,8 @@ class ConfigVerdict:
         return None
 
 
-def validator_of(schema: Mapping[str, Any]) -> jsonschema_rs.Draft202012Validator:
+def validator_of(schema: JsonObject) -> jsonschema_rs.Draft202012Validator:
     """Return a validator that asserts formats and matches patterns in linear time."""
     return jsonschema_rs.Draft202012Validator(
         schema, validate_formats=True, pattern_options=jsonschema_rs.RegexOptions()
     )
-
-
-def _failure(path: Sequence[str | int], *rules: str) -> Failure:
-    place = to_pointer(path)
-    return Failure(frozenset({place}), frozenset(rules), place, rules[0])
-
-
-def _is_tag(error: Any) -> bool:
-    return bool(error.kind.name == "enum" and "allOf" in error.schema_path)
-
-
-def _with_located_unions(node: Any) -> Any:
-    """Return the schema with each `oneOf` of tagged branches as one `if` per tag.
-
-    It accepts the same values, and its errors lie in the one branch that the tag names.
-    """
-    if isinstance(node, list):
-        return [_with_located_unions(item) for item in node]
-    if not isinstance(node, dict):
-        return node
-    return {key: _with_located_unions(value) for key, value in node.items()}

@@ -18,7 +18,9 @@ BUILT_IN_VALIDATORS: Final[Mapping[str, frozenset[str]]] = {
 }
 """Reserved validator names and the types that they apply to."""
 
-REF_SIBLINGS: Final = frozenset({"$ref", "title", "description", "default", "deprecated", "order", "group"})
+REF_SIBLINGS: Final = frozenset(
+    {"$ref", "title", "description", "default", "deprecated", "order", "group"}
+)
 
 _NUMBERS: Final = frozenset({"integer", "number"})
 _STRING: Final = frozenset({"string"})
@@ -46,7 +48,7 @@ KEYWORDS: Final[Mapping[str, Keyword]] = {
     "type": Keyword(
         {
             "anyOf": [
-                {"enum": list(TYPES)},
+                {"enum": [name for name in TYPES if name != "null"]},
                 {"type": "array", "items": {"enum": list(TYPES)}, "minItems": 2, "maxItems": 2},
             ]
         },
@@ -54,7 +56,9 @@ KEYWORDS: Final[Mapping[str, Keyword]] = {
     ),
     "properties": Keyword(_NODES, _OBJECT, "Declared properties by wire name."),
     "required": Keyword(
-        {"type": "array", "items": _TEXT, "uniqueItems": True}, _OBJECT, "Properties without which it is refused."
+        {"type": "array", "items": _TEXT, "uniqueItems": True, "minItems": 1},
+        _OBJECT,
+        "Properties without which it is refused.",
     ),
     "additionalProperties": Keyword(
         {"anyOf": [_FLAG, _NODE]}, _OBJECT, "Whether, or which, undeclared properties are accepted."
@@ -76,10 +80,14 @@ KEYWORDS: Final[Mapping[str, Keyword]] = {
     "maximum": Keyword(_NUMBER, _NUMBERS, "Largest value."),
     "exclusiveMinimum": Keyword(_NUMBER, _NUMBERS, "Every value is larger."),
     "exclusiveMaximum": Keyword(_NUMBER, _NUMBERS, "Every value is smaller."),
-    "multipleOf": Keyword({"type": "number", "exclusiveMinimum": 0}, _NUMBERS, "Step between values."),
+    "multipleOf": Keyword(
+        {"type": "number", "exclusiveMinimum": 0}, _NUMBERS, "Step between values."
+    ),
     "minLength": Keyword(_COUNT, _STRING, "Fewest characters."),
     "maxLength": Keyword(_COUNT, _STRING, "Most characters."),
-    "pattern": Keyword(_TEXT, _STRING, "Portable regular expression, matched anywhere unless anchored."),
+    "pattern": Keyword(
+        _TEXT, _STRING, "Portable regular expression, matched anywhere unless anchored."
+    ),
     "format": Keyword(_TEXT, _STRING, "Asserted format."),
     "oneOf": Keyword(
         {"type": "array", "items": _NODE, "minItems": 1}, description="Branches of a tagged union."
@@ -95,9 +103,13 @@ KEYWORDS: Final[Mapping[str, Keyword]] = {
     ),
     "$ref": Keyword(_TEXT, description="A definition, `#/$defs/NAME`."),
     "$defs": Keyword(_NODES, description="Definitions, in the root only."),
-    "secret": Keyword(_FLAG, _STRING, "Redacted everywhere."),
-    "validator": Keyword(_TEXT, description="Function in validators.py, or `cron`, `port`, `host`."),
-    "identity": Keyword(_FLAG, description="Names what is read or written; changing it is refused."),
+    "secret": Keyword(_FLAG, description="Redacted everywhere; on strings only."),
+    "validator": Keyword(
+        _TEXT, description="Function in validators.py, or `cron`, `port`, `host`."
+    ),
+    "identity": Keyword(
+        _FLAG, description="Names what is read or written; changing it is refused."
+    ),
     "order": Keyword({"type": "integer"}, description="Place in forms and docs."),
     "group": Keyword(_TEXT, description="Group in forms and docs."),
 }

@@ -92,7 +92,7 @@ def _bug(error: Exception) -> str:
     place = ""
     if frames is not None:
         file = frames.tb_frame.f_code.co_filename
-        place = f" in {os.path.basename(file)}:{frames.tb_lineno}"  # noqa: PTH119  # pathlib stays unloaded
+        place = f" in {os.path.basename(file)}:{frames.tb_lineno}"  # pathlib stays unloaded
     # The message is left out: an unforeseen exception may quote a value.
     return f"internal error: {type(error).__name__}{place}. This is a bug in Rivven."
 

@@ -61,7 +61,7 @@ class LazyGroup(click.Group):
 
 
 def _version_option(distribution: str) -> click.Option:
-    def show(ctx: click.Context, _param: click.Parameter, value: bool) -> None:  # noqa: FBT001
+    def show(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
         if value and not ctx.resilient_parsing:
             from importlib.metadata import version  # noqa: PLC0415  # costs as much as all of --help
 

@@ -1,0 +1,57 @@
+"""What an author has still to write after the manifest has grown; read from their files, never run."""
+
+from __future__ import annotations
+
+import dataclasses
+import posixpath
+
+from rivven_generator.disk import Disk
+from rivven_generator.hooks import missing_hooks
+from rivven_generator.load import LoadedManifest
+from rivven_generator.plan import Layout
+from rivven_generator.validator_stubs import declared_validators, missing_validators
+
+
+@dataclasses.dataclass(frozen=True)
+class Missing:
+    """One method or function that the manifest declares and `file` does not define."""
+
+    name: str
+    file: str
+    place: str
+    stub: str
+
+
+def author_file(layout: Layout, name: str) -> str:
+    """Return the path of one of the author's modules."""
+    return posixpath.normpath(posixpath.join(layout.package_dir, f"{name}.py"))
+
+
+def find_missing(disk: Disk, loaded: LoadedManifest, layout: Layout) -> list[Missing]:
+    """Return what the author's files lack.
+
+    A project without the usual file keeps its class elsewhere; nothing is said about that one.
+    """
+    manifest = loaded.manifest
+    found: list[Missing] = []
+    path = author_file(layout, manifest.kind)
+    source = disk.read(path)
+    if source is not None:
+        place = f"class {manifest.class_names.connector}"
+        hooks = missing_hooks(loaded, source.decode("utf-8", "replace"))
+        found += [Missing(hook.name, path, place, hook.stub) for hook in hooks]
+    path = author_file(layout, "validators")
+    if declared_validators(manifest):
+        text = (disk.read(path) or b"").decode("utf-8", "replace")
+        stubs = missing_validators(manifest, text)
+        found += [Missing(stub.name, path, "", stub.render()) for stub in stubs]
+    return found
+
+
+def render_missing(missing: list[Missing]) -> str:
+    """Return which method goes where, each with its stub to paste."""
+    parts = []
+    for one in missing:
+        place = f"{one.file}, {one.place}" if one.place else one.file
+        parts.append(f"not written yet: {one.name} (add it to {place})\n\n{one.stub}")
+    return "\n".join(parts)

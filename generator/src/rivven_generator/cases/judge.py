@@ -1,0 +1,124 @@
+"""What the compiled schema says about a config, in the words that the generated class uses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from rivven_connect.documents import split_pointer, to_pointer
+
+from rivven_generator.cases.views import ABSENT, Json
+from rivven_generator.manifest import JsonObject, Rule
+from rivven_generator.schema.tree import resolve, tag_of
+from rivven_generator.schema.verdict import validator_of
+
+Failure = tuple[str, str]
+"""JSON pointer and rule."""
+
+LATE_RULES = frozenset(
+    {"require_any", "require_one", "require_together", "when", "minProperties", "maxProperties"}
+)
+"""What a class asks only of an object whose properties are right."""
+
+_ORDER = (
+    "type", "minLength", "maxLength", "maximum", "exclusiveMaximum", "minimum", "exclusiveMinimum",
+    "multipleOf", "pattern", "format",
+)  # fmt: skip
+"""Of several failures of one scalar, a class reports the first in this order."""
+_VALUE_RULES = ("enum", "const")
+
+
+class Judge:
+    """Judges configs by a compiled schema and the rules that are in it."""
+
+    def __init__(self, compiled: JsonObject, rules: Sequence[Rule]) -> None:
+        self._compiled = compiled
+        self._rules = rules
+        self._validator = validator_of(compiled)
+
+    def accepts(self, config: Json) -> bool:
+        """Return whether the schema accepts `config`."""
+        return bool(self._validator.is_valid(config))
+
+    def refuses(self, config: Json, failure: Failure) -> bool:
+        """Return whether the class refuses `config` with this failure, and with none before it."""
+        found = self.failures(config)
+        if failure not in found:
+            return False
+        rest = {other for other in found if other != failure}
+        if failure[1] in LATE_RULES:
+            return not rest
+        return not {other for other in rest if other[1] not in LATE_RULES}
+
+    def failures(self, config: Json) -> set[Failure]:
+        """Return every reason against `config`, as the class reports it."""
+        found: dict[str, set[str]] = {}
+        for error in self._validator.iter_errors(config):
+            for pointer, rule in self._read(error):
+                found.setdefault(pointer, set()).add(rule)
+        return {(pointer, rule) for pointer in found for rule in _reported(found[pointer])}
+
+    def _read(self, error: Any) -> Iterator[Failure]:
+        path, place = list(error.instance_path), list(error.schema_path)
+        kind = error.kind.name
+        if place[0] == "allOf":
+            rule = self._rules[place[1]]
+            yield to_pointer(split_pointer(rule.at)), rule.form
+        elif kind == "required":
+            yield to_pointer([*path, error.kind.property]), "required"
+        elif kind == "additionalProperties":
+            yield from ((to_pointer([*path, n]), kind) for n in error.kind.unexpected)
+        elif kind == "oneOf":
+            yield from self._read_union(error, path, place)
+        else:
+            yield to_pointer(path), str(place[-1])
+
+    def _read_union(
+        self, error: Any, path: list[str | int], place: list[str | int]
+    ) -> Iterator[Failure]:
+        union: Any = self._compiled
+        for step in place[:-1]:
+            union = union[step]
+        index = branch_index(self._compiled, union, error.instance)
+        if index is None:
+            yield to_pointer(path), "oneOf"
+        else:
+            for inner in error.kind.context[index]:
+                yield from self._read(inner)
+
+
+def branch_index(root: Mapping[str, Any], union: Mapping[str, Any], value: Json) -> int | None:
+    """Return which branch of a tagged union the value means, or None."""
+    tag = union["discriminator"]["propertyName"]
+    given = value.get(tag) if isinstance(value, dict) else None
+    if not isinstance(given, str):
+        return None
+    tags = [tag_of(resolve(root, branch), tag) for branch in union["oneOf"]]
+    return tags.index(given) if given in tags else None
+
+
+def changed(config: Json, path: Sequence[str | int], value: Json) -> Json:
+    """Return `config` with `value` at `path`; what is not on the path is shared, not copied."""
+    if not path:
+        return value
+    first, *rest = path
+    if isinstance(config, list):
+        index = int(first)
+        inner = changed(config[index], rest, value) if rest else value
+        return [*config[:index], inner, *config[index + 1 :]]
+    if rest:
+        return {**config, first: changed(config[first], rest, value)}
+    if value is ABSENT:
+        return {key: item for key, item in config.items() if key != first}
+    return {**config, first: value}
+
+
+def _reported(rules: set[str]) -> set[str]:
+    """Return which of the rules that one value breaks a class reports."""
+    if "oneOf" in rules:
+        return {"oneOf"}
+    values = [rule for rule in _VALUE_RULES if rule in rules]
+    if values:
+        return {values[0]}
+    ordered = [rule for rule in _ORDER if rule in rules]
+    return (rules - set(_ORDER)) | set(ordered[:1])

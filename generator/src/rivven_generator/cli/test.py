@@ -1,0 +1,73 @@
+"""`rivven test`."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+
+import click
+
+from rivven_connect import ExitCode
+from rivven_generator.lockfile import Lock, load_lock
+from rivven_generator.project import opened_project
+
+_REPORT = "rivven_generator.unwritten_report"
+_INTERRUPTED = 2
+_USAGE = 4
+_INSTALL = 'pip install "rivven-toolkit[dev]"'
+
+
+@click.command(context_settings={"ignore_unknown_options": True})
+@click.argument("folder", metavar="[DIR]", required=False)
+@click.argument("pytest_args", metavar="[-- PYTEST ARGS]", nargs=-1, type=click.UNPROCESSED)
+def test(folder: str | None, pytest_args: tuple[str, ...]) -> int:
+    """Run the generated tests and your own in the project in DIR.
+
+    Runs pytest in the interpreter that runs rivven, with the project's package on the path. Hooks
+    that are not written yet are listed at the end; they never count as passed. Exit code 9 means
+    that tests failed.
+    """
+    # Without DIR the first pytest argument lands in its place: `rivven test -- -k config`.
+    if folder is not None and folder.startswith("-"):
+        folder, pytest_args = None, (folder, *pytest_args)
+    with opened_project(folder or ".") as disk:
+        lock = load_lock(disk)
+        project = disk.shown("").rstrip("/")
+        root = disk.root
+    if importlib.util.find_spec("pytest") is None:
+        raise click.ClickException(f"pytest is not installed here; {_INSTALL}")
+    return _exit_code(_run(project, root, lock, pytest_args))
+
+
+def _run(project: str, root: str, lock: Lock | None, pytest_args: tuple[str, ...]) -> int:
+    embedded = lock is not None and lock.embedded
+    source = _import_root(project) if embedded else os.path.join(project, "src")
+    targets = [os.path.normpath(os.path.join(project, lock.tests_dir))] if lock and embedded else []
+    paths = [source, *filter(None, [os.environ.get("PYTHONPATH")])]
+    command = [sys.executable, "-m", "pytest", "-p", _REPORT, *targets, *pytest_args]
+    # The project's own code and the caller's own arguments: nothing here comes from a manifest.
+    done = subprocess.run(  # noqa: S603
+        command,
+        cwd=root if embedded else project,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+        check=False,
+    )
+    return done.returncode
+
+
+def _import_root(package: str) -> str:
+    """Return the folder above the outermost package that holds the connector."""
+    folder = package
+    while os.path.isfile(os.path.join(folder, "__init__.py")):
+        folder = os.path.dirname(folder)
+    return folder
+
+
+def _exit_code(pytest_code: int) -> int:
+    if pytest_code == 0:
+        return ExitCode.OK
+    if pytest_code == _INTERRUPTED:
+        return 130
+    return ExitCode.BAD_INPUT if pytest_code == _USAGE else ExitCode.TESTS_FAILED

@@ -1,0 +1,154 @@
+"""Every rule that a manifest is held to, one module per family.
+
+A rule is a function that yields problems. Families run in an order in which each can rely on what the
+ones before it have established; a later family is skipped where its ground is missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
+from typing import Any, TypeVar
+
+from rivven_connect.documents import Document, Problem
+
+from rivven_generator.lint import (
+    bounds,
+    cases,
+    checks,
+    keys,
+    metadata,
+    names,
+    patterns,
+    records,
+    references,
+    rules,
+    secrets,
+    shape,
+    streams,
+    texts,
+    unions,
+    validators,
+    values,
+)
+from rivven_generator.lint.subject import Subject, Whole
+from rivven_generator.manifest import Manifest
+
+T = TypeVar("T")
+Rule = Callable[[T], Iterator[Problem]]
+
+_MOST_PER_RULE = 100
+
+_SHAPE: tuple[Rule[Subject], ...] = (shape.root_is_object, shape.nodes)
+_MEANING: tuple[Rule[Subject], ...] = (
+    references.targets,
+    references.recursion,
+    references.size,
+    unions.tagged,
+    bounds.numbers,
+    bounds.sizes,
+    patterns.portable,
+    patterns.anchored,
+    validators.are_functions,
+    secrets.only_strings,
+    secrets.no_literals,
+    secrets.nothing_looks_real,
+    secrets.unmarked,
+    names.collisions,
+    names.visible,
+    values.enums_are_sets,
+    values.required_is_declared,
+)
+_VALUES: tuple[Rule[Subject], ...] = (
+    values.no_default_on_required,
+    values.defaults,
+    values.constants,
+    values.examples,
+)
+_WHOLE: tuple[Rule[Whole], ...] = (
+    metadata.package,
+    metadata.licence,
+    metadata.addresses,
+    metadata.dependencies,
+    metadata.lists,
+    texts.visible,
+    keys.incremental,
+    keys.position,
+    keys.batches,
+    keys.backoff,
+    streams.names,
+    streams.hooks,
+    streams.count,
+    streams.fields,
+    streams.modes,
+    checks.unique,
+    checks.requirements,
+    cases.simulation,
+)
+_WITH_CONFIG: tuple[Rule[Whole], ...] = (
+    keys.limits_from_config,
+    rules.forms,
+    rules.targets,
+    rules.presence,
+    rules.conditions,
+)
+_JUDGED: tuple[Rule[Whole], ...] = (cases.valid, cases.invalid, cases.example)
+
+
+def lint(
+    document: Document, value: Any, manifest: Manifest | None, record_schemas: Mapping[int, Subject]
+) -> list[Problem]:
+    """Return every problem of the manifest `value`; `manifest` is None where its structure failed."""
+    found = _run(_kinds(document, value))
+    for record in record_schemas.values():
+        found += _all((records.valid, records.references), record)
+    config = value.get("config")
+    subject = Subject(document, ("config",), config)
+    config_is_sound = False
+    if isinstance(config, dict) and config:
+        problems = _lint_config(subject)
+        config_is_sound = not _has_errors(problems)
+        found += problems
+    elif config == {}:
+        config_is_sound = True
+    if manifest is not None:
+        whole = Whole(manifest, Subject(document, (), value), record_schemas)
+        found += _lint_whole(whole, config_is_sound=config_is_sound)
+    return found
+
+
+def _kinds(document: Document, value: Any) -> Iterable[Problem]:
+    return keys.of_kind(Subject(document, (), value))
+
+
+def _lint_config(config: Subject) -> list[Problem]:
+    found = _all(_SHAPE, config)
+    if _has_errors(found):
+        return found
+    found = _all(_MEANING, config)
+    blocking = {"RVN311", "RVN312", "RVN313", "RVN314", "RVN315", "RVN317", "RVN318", "RVN327"}
+    if not any(problem.code in blocking for problem in found):
+        found += _all(_VALUES, config)
+    return found
+
+
+def _lint_whole(whole: Whole, *, config_is_sound: bool) -> list[Problem]:
+    found = _all(_WHOLE, whole)
+    if config_is_sound:
+        about_config = _all(_WITH_CONFIG, whole)
+        found += about_config
+        if not _has_errors(about_config):
+            found += _all(_JUDGED, whole)
+    return found
+
+
+def _all(family: Iterable[Rule[T]], subject: T) -> list[Problem]:
+    return [problem for rule in family for problem in _run(rule(subject))]
+
+
+def _run(problems: Iterable[Problem]) -> list[Problem]:
+    return list(islice(problems, _MOST_PER_RULE))
+
+
+def _has_errors(problems: Iterable[Problem]) -> bool:
+    return any(problem.severity == "error" for problem in problems)

@@ -1,0 +1,91 @@
+"""Example configs, judged by the schema that the manifest compiles to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rivven_connect.documents import Problem, escape_text, split_pointer
+
+from rivven_generator.lint.subject import Whole
+from rivven_generator.schema import ConfigVerdict, Failure, compile_config_schema, minimal_config
+
+_SHOWN = 3
+
+
+def valid(whole: Whole) -> Iterator[Problem]:
+    """A valid config is accepted."""
+    verdict = _verdict(whole)
+    for name, config in whole.manifest.tests.valid.items():
+        for failure in verdict.failures(config)[:_SHOWN]:
+            at = _inside(("tests", "valid", name), failure.places[0])
+            yield whole.top.problem(
+                "RVN420", f"this valid config is refused: it breaks `{failure.rules[0]}`", at
+            )
+
+
+def _inside(base: tuple[str | int, ...], pointer: str) -> tuple[str | int, ...]:
+    return (*base, *split_pointer(pointer))
+
+
+def invalid(whole: Whole) -> Iterator[Problem]:
+    """An invalid config is refused where, and by the rule, that its case says."""
+    verdict = _verdict(whole)
+    for name, case in whole.manifest.tests.invalid.items():
+        if case.rule == "validator":
+            continue  # only the author's code knows
+        failures = verdict.failures(case.config)
+        at = ("tests", "invalid", name)
+        if not failures:
+            yield whole.top.problem("RVN421", "this invalid config is accepted", (*at, "config"))
+        elif not any(failure.is_described_by(case.at, case.rule) for failure in failures):
+            yield whole.top.problem(
+                "RVN422",
+                "this config is refused, but elsewhere or by another rule",
+                at,
+                key=True,
+                hint=f"it fails {_described(failures[0])}",
+            )
+
+
+def _described(failure: Failure) -> str:
+    place = escape_text(failure.places[0], limit=80)
+    return f'at "{place}" by {failure.rules[0]}'
+
+
+def example(whole: Whole) -> Iterator[Problem]:
+    """There is a valid config to show: written, or derived."""
+    if not whole.manifest.tests.valid and minimal_config(whole.manifest) is None:
+        yield whole.top.problem(
+            "RVN423",
+            "no valid config can be derived from the schema",
+            ("tests",) if "tests" in whole.top.root else ("config",),
+            key=True,
+            hint="write one under `tests.valid`",
+        )
+
+
+def simulation(whole: Whole) -> Iterator[Problem]:
+    """`simulate` and `cases` have the form that belongs to the kind."""
+    kind, tests = whole.manifest.kind, whole.manifest.tests
+    if tests.cases and kind != "transform":
+        yield whole.top.problem(
+            "RVN424", f"`cases` are for transforms, not a {kind}", ("tests", "cases")
+        )
+    if tests.simulate is None:
+        return
+    fits = {
+        "source": not isinstance(tests.simulate, list),
+        "sink": isinstance(tests.simulate, list),
+    }
+    if not fits.get(kind, False):
+        wanted = {
+            "source": "a source takes a mapping of pages and faults",
+            "sink": "a sink takes a list of replies",
+        }
+        yield whole.top.problem(
+            "RVN424", wanted.get(kind, "a transform has nothing to simulate"), ("tests", "simulate")
+        )
+
+
+def _verdict(whole: Whole) -> ConfigVerdict:
+    return ConfigVerdict(compile_config_schema(whole.manifest), whole.manifest.rules)

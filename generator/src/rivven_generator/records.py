@@ -1,0 +1,164 @@
+"""The record types of the streams: TypedDicts, because records are data and stay plain dicts.
+
+Record schemas may use all of JSON Schema; what a type cannot say becomes `Json`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import keyword
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rivven_generator import models, naming
+from rivven_generator.layout import literal
+
+_SCALARS = {"string": "str", "integer": "int", "number": "float", "boolean": "bool", "null": "None"}
+_ROOT = "AllRecords"
+
+Schema = Mapping[str, Any]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class RecordField:
+    """One key of a record."""
+
+    key: str
+    type_text: str
+    required: bool
+    description: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class RecordClass:
+    """One record type, or an object inside of one."""
+
+    name: str
+    description: str
+    fields: tuple[RecordField, ...]
+
+    @property
+    def has_class_syntax(self) -> bool:
+        """Whether every key can be written as an attribute of a class."""
+        return all(f.key.isidentifier() and not keyword.iskeyword(f.key) for f in self.fields)
+
+
+def record_classes(roots: Sequence[tuple[str, str, Schema]]) -> list[RecordClass]:
+    """Return the record types of all streams, in an order that datamodel-code-generator decided.
+
+    Args:
+        roots: class name, description and record schema of each stream.
+    """
+    if not roots:
+        return []
+    walks = [_Records(name, text, schema) for name, text, schema in roots]
+    found = {record.name: record for walk in walks for record in walk.records.values()}
+    shapes = {name: shape for walk in walks for name, shape in walk.shapes.items()}
+    everything = {f"p{i}": models.reference(name) for i, name in enumerate(found)}
+    order = models.class_shapes(_ROOT, {**shapes, _ROOT: everything})
+    return [found[name] for name in order if name != _ROOT]
+
+
+def type_of_field(schema: Schema, name: str) -> str:
+    """Return the Python type of one scalar field of a record; `Json` where it is none."""
+    found = schema.get("properties", {}).get(name, {})
+    kind = found.get("type") if isinstance(found, Mapping) else None
+    kinds = [k for k in ([kind] if isinstance(kind, str) else kind or ()) if k != "null"]
+    return _SCALARS.get(kinds[0], "Json") if len(kinds) == 1 else "Json"
+
+
+class _Records:
+    """Walks one record schema and names every object in it after its path."""
+
+    def __init__(self, root: str, description: str, schema: Schema) -> None:
+        self._root = root
+        self._definitions: Mapping[str, Schema] = schema.get("$defs", {})
+        self._defined: dict[str, str] = {}
+        self.records: dict[str, RecordClass] = {}
+        self.shapes: dict[str, dict[str, Any]] = {}
+        self._add(root, description, schema)
+
+    def _add(self, name: str, description: str, schema: Schema) -> None:
+        self.records[name] = RecordClass(name, description, ())  # holds the name while we recurse
+        required = schema.get("required", ())
+        fields, shapes = [], {}
+        for index, (key, declared) in enumerate(schema.get("properties", {}).items()):
+            sub = declared if isinstance(declared, Mapping) else {}
+            text, shapes[f"p{index}"] = self._type(sub, name + naming.pascal_case(key))
+            about = sub.get("description", "")
+            fields.append(RecordField(key, text, key in required, about))
+        self.records[name] = RecordClass(name, description, tuple(fields))
+        self.shapes[name] = shapes
+
+    def _type(self, schema: Schema, path: str) -> tuple[str, dict[str, Any]]:
+        """Return a schema's type text, and its shape for datamodel-code-generator."""
+        if "$ref" in schema:
+            return self._reference(str(schema["$ref"]))
+        if "enum" in schema or "const" in schema:
+            return _choice(schema.get("enum") or [schema.get("const")]), models.LEAF
+        branches = schema.get("anyOf") or schema.get("oneOf")
+        if branches:
+            parts = [self._type(b, f"{path}{i + 1}")[0] for i, b in enumerate(branches)]
+            return _union(parts), models.LEAF
+        kind = schema.get("type")
+        kinds = [kind] if isinstance(kind, str) else list(kind or ())
+        if not kinds and "properties" in schema:
+            kinds = ["object"]
+        found = [self._typed(k, schema, path) for k in kinds]
+        if len(found) == 1:
+            return found[0]
+        return _union([text for text, _ in found]), models.LEAF
+
+    def _typed(self, kind: str, schema: Schema, path: str) -> tuple[str, dict[str, Any]]:
+        if kind == "array":
+            items = schema.get("items")
+            text, shape = self._type(items if isinstance(items, Mapping) else {}, f"{path}Item")
+            return f"list[{text}]", {"type": "array", "items": shape}
+        if kind != "object":
+            return _SCALARS.get(kind, "Json"), models.LEAF
+        if schema.get("properties"):
+            return self._object(path, schema)
+        values = schema.get("additionalProperties")
+        text, shape = self._type(values if isinstance(values, Mapping) else {}, f"{path}Value")
+        return f"dict[str, {text}]", {"type": "object", "additionalProperties": shape}
+
+    def _object(self, path: str, schema: Schema) -> tuple[str, dict[str, Any]]:
+        name, suffix = path, 2
+        while name in self.records:
+            name, suffix = f"{path}{suffix}", suffix + 1
+        self._add(name, str(schema.get("description", "")), schema)
+        return name, models.reference(name)
+
+    def _reference(self, pointer: str) -> tuple[str, dict[str, Any]]:
+        """A `$ref`; one that is followed already is a recursion, and ends at its class."""
+        if pointer == "#":
+            return self._root, models.reference(self._root)
+        key = pointer.removeprefix("#/$defs/")
+        if key in self._defined:
+            name = self._defined[key]
+            return (name, models.reference(name)) if name else ("Json", models.LEAF)
+        schema = self._definitions.get(key)
+        if schema is None:
+            return "Json", models.LEAF
+        name = self._root + naming.pascal_case(key)
+        if schema.get("properties") and name not in self.records:
+            self._defined[key] = name
+            return self._object(name, schema)
+        self._defined[key] = ""
+        text = self._type(schema, name)
+        del self._defined[key]
+        return text
+
+
+def _choice(values: Sequence[Any]) -> str:
+    if all(value is None or isinstance(value, bool | int | str) for value in values):
+        return f"Literal[{', '.join(map(literal, values))}]"
+    return "Json"
+
+
+def _union(parts: Sequence[str]) -> str:
+    """Return the union of types; `None` last, `Json` swallows the rest."""
+    if not parts or "Json" in parts:
+        return "Json"
+    unique = list(dict.fromkeys(part for part in parts if part != "None"))
+    return " | ".join([*unique, *(["None"] if "None" in parts else [])])

@@ -1,0 +1,83 @@
+"""Renders templates: jinja2 with three filters and nothing else.
+
+Templates place values that views decided. Text enters Python only through `literal` and
+`docstring`, TOML through `toml`, Markdown through `markdown`.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+from collections.abc import Mapping
+from importlib import resources
+from typing import Any
+
+import jinja2
+
+from rivven_generator import layout
+
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]#|<>~&])")
+_INVISIBLE = re.compile("[\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]")
+
+
+@functools.cache
+def environment() -> jinja2.Environment:
+    """Return the one environment; undefined names are errors, and nothing is HTML."""
+    found = jinja2.Environment(
+        loader=jinja2.FunctionLoader(template_text),
+        undefined=jinja2.StrictUndefined,
+        autoescape=False,  # noqa: S701  # the output is Python, TOML and Markdown, each with a filter
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    found.filters.update(
+        literal=layout.literal,
+        docstring=layout.docstring,
+        toml=toml_text,
+        markdown=markdown_text,
+        code=code_text,
+    )
+    return found
+
+
+def template_text(name: str) -> str:
+    """Return the text of a template, by its path below the templates' data folder."""
+    folder = resources.files("rivven_templates").joinpath("data")
+    return folder.joinpath(*name.split("/")).read_text(encoding="utf-8")
+
+
+def render(template: str, **values: Any) -> str:
+    """Return a rendered template."""
+    return environment().get_template(template).render(values)
+
+
+def json_text(value: Any) -> str:
+    """Return JSON as files hold it: two spaces, ASCII, keys as given, one final newline."""
+    return json.dumps(value, indent=2, ensure_ascii=True) + "\n"
+
+
+def toml_text(value: Any) -> str:
+    """Return a text or list of texts as TOML; basic strings are JSON strings in ASCII."""
+    if isinstance(value, str):
+        return json.dumps(value).replace("\x7f", "\\u007f")
+    if isinstance(value, Mapping):
+        raise TypeError("tables are written by the template")
+    return "[" + ", ".join(toml_text(item) for item in value) + "]"
+
+
+def code_text(text: Any) -> str:
+    """Return a text as a Markdown code span that also stands in a table; nothing for no text."""
+    line = " ".join(_INVISIBLE.sub("", str(text)).split()).replace("|", "\\|")
+    if not line:
+        return ""
+    fence = "`" * (max(map(len, re.findall("`+", line)), default=0) + 1)
+    pad = " " if line.startswith("`") or line.endswith("`") else ""
+    return f"{fence}{pad}{line}{pad}{fence}"
+
+
+def markdown_text(text: Any) -> str:
+    """Return a text that Markdown shows as it is, on one line, without invisible characters."""
+    line = " ".join(_INVISIBLE.sub("", str(text)).split())
+    return _MARKDOWN.sub(r"\\\1", line)

@@ -1,0 +1,23 @@
+"""From the manifest's `config` to JSON Schema, and what follows from that schema."""
+
+from __future__ import annotations
+
+from rivven_generator.schema.compiler import compile_config_schema, compile_schema
+from rivven_generator.schema.defaults import complete
+from rivven_generator.schema.editor import manifest_schema
+from rivven_generator.schema.minimal import minimal_config
+from rivven_generator.schema.tree import resolve, walk
+from rivven_generator.schema.verdict import ConfigVerdict, Failure, validator_of
+
+__all__ = [
+    "ConfigVerdict",
+    "Failure",
+    "compile_config_schema",
+    "compile_schema",
+    "complete",
+    "manifest_schema",
+    "minimal_config",
+    "resolve",
+    "validator_of",
+    "walk",
+]

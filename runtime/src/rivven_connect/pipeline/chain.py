@@ -1,0 +1,165 @@
+"""The transforms of one source or sink, applied to one event after the other."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from rivven_connect._adapters import opened
+from rivven_connect._errors import ConnectorError, RecordError, RivvenError
+from rivven_connect._events import SourceEvent
+from rivven_connect._json import decode_json, encode_json
+from rivven_connect._retry import RetryConfig, RetryGuard
+from rivven_connect._transform import Transform, apply_transform
+from rivven_connect.pipeline.dead_letters import DeadLetter, error_class, event_letter
+from rivven_connect.pipeline.failures import classify, stop_error
+from rivven_connect.pipeline.plan import TransformPlan
+
+_ORDINAL_BITS = 20
+
+
+@dataclass(slots=True)
+class Transformed:
+    """What became of some events."""
+
+    events: list[SourceEvent] = field(default_factory=list)
+    letters: list[DeadLetter] = field(default_factory=list)
+    filtered: int = 0
+    dropped: int = 0
+
+
+class TransformChain:
+    """Opens, applies and closes transforms; a failing record disturbs no other."""
+
+    def __init__(
+        self, plans: Sequence[TransformPlan], retry: RetryConfig, *, sink: str | None = None
+    ) -> None:
+        self._plans = plans
+        self._retry = retry
+        self._sink = sink
+        self._steps: list[tuple[TransformPlan, Transform[Any]]] = []
+
+    def __bool__(self) -> bool:
+        return bool(self._plans)
+
+    async def open(self, stack: contextlib.AsyncExitStack) -> None:
+        """Make and open the transforms; the stack closes them."""
+        self._steps = []
+        for plan in self._plans:
+            try:
+                made = plan.factory.create()
+                await stack.enter_async_context(opened(made, plan.config))
+            except Exception as error:
+                raise stop_error(f"{plan.path} ({plan.name}) cannot be opened", error) from error
+            self._steps.append((plan, made))
+
+    async def apply(self, event: SourceEvent, source: str, into: Transformed) -> None:
+        """Add what becomes of `event` to `into`.
+
+        Raises:
+            PipelineError: a transform failed and `on_error` is `stop`; `into` is as it was.
+        """
+        origin = (event.sub_index, event.position, event.timestamp)
+        current = [event]
+        found = Transformed()
+        for plan, transform in self._steps:
+            following: list[SourceEvent] = []
+            for one in current:
+                if plan.when is not None and not plan.when.matches(one):
+                    following.append(one)
+                else:
+                    following += await self._step(plan, transform, one, source, found)
+            current = following
+        into.events += _numbered(current, origin)
+        into.letters += found.letters
+        into.dropped += found.dropped
+        into.filtered += not (current or found.letters or found.dropped)
+
+    async def _step(
+        self,
+        plan: TransformPlan,
+        transform: Transform[Any],
+        event: SourceEvent,
+        source: str,
+        found: Transformed,
+    ) -> Sequence[SourceEvent]:
+        """Return what one transform makes of one event; note the event where it fails."""
+        before = b"null"
+        try:
+            # A transform may change its event in place, and a dead letter keeps what was.
+            before = encode_json(event.data)
+            return await self._call(plan, transform, event, before)
+        except Exception as error:
+            if plan.on_error == "stop" or not _is_record_failure(error):
+                raise stop_error(f"{plan.path} ({plan.name})", error) from error
+            if plan.on_error == "drop":
+                found.dropped += 1
+            else:
+                found.letters.append(self._letter(plan, event, before, error, source))
+            return ()
+
+    async def _call(
+        self, plan: TransformPlan, transform: Transform[Any], event: SourceEvent, before: bytes
+    ) -> Sequence[SourceEvent]:
+        """Apply one transform; a failure that may pass is tried again on the untouched record."""
+        guard = RetryGuard(self._retry)
+        while True:
+            try:
+                return await apply_transform(transform, plan.config, event)
+            except Exception as error:
+                failure = classify(error)
+                if not (isinstance(failure, ConnectorError) and guard.should_retry(failure)):
+                    raise
+                event.data = decode_json(before)
+                await asyncio.sleep(guard.record_attempt(failure) / 1000)
+
+    def _letter(
+        self,
+        plan: TransformPlan,
+        event: SourceEvent,
+        before: bytes,
+        error: Exception,
+        source: str,
+    ) -> DeadLetter:
+        return event_letter(
+            event,
+            kind="transform",
+            path=plan.path,
+            source=source,
+            sink=self._sink,
+            error=str(error),
+            error_class=error_class(error),
+            record=decode_json(before),
+        )
+
+
+def _is_record_failure(error: Exception) -> bool:
+    """Whether the record is at fault: a data error, or a bug that it met in the transform."""
+    if isinstance(error, RivvenError):
+        return isinstance(error, RecordError)
+    return not isinstance(error, OSError)
+
+
+def _numbered(events: Sequence[SourceEvent], origin: tuple[int, Any, Any]) -> list[SourceEvent]:
+    """Give events what names them: the origin's position, and their ordinal below its own.
+
+    The origin's ordinal moves up, so that fan-outs of fan-outs stay apart. An event that a
+    transform returned twice becomes two: events are told apart by identity.
+    """
+    base, position, timestamp = origin
+    found: list[SourceEvent] = []
+    for ordinal, event in enumerate(events):
+        repeated = any(event is other for other in found)
+        one = msgspec.structs.replace(event) if repeated else event
+        one.sub_index = (base << _ORDINAL_BITS) | ordinal
+        if one.position is None:
+            one.position = position
+        if one.timestamp is None:
+            one.timestamp = timestamp
+        found.append(one)
+    return found

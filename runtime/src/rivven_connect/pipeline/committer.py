@@ -1,0 +1,96 @@
+"""The last steps of a flush: dead letters and checkpoints become durable, then counts are shown."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
+
+from rivven_connect._errors import PipelineError
+from rivven_connect._json import JsonObject
+from rivven_connect.pipeline.dead_letters import DeadLetter, DeadLetterFile
+from rivven_connect.pipeline.failures import stop_error
+from rivven_connect.pipeline.observer import Observer
+from rivven_connect.pipeline.plan import PipelinePlan
+from rivven_connect.pipeline.store import StateKey, Store
+from rivven_connect.pipeline.summary import ConnectorCounts, RunSummary
+
+T = TypeVar("T")
+
+
+class Committer:
+    """Writes dead letters and state on one thread of its own, in the order of the calls."""
+
+    def __init__(
+        self, store: Store, plan: PipelinePlan, summary: RunSummary, observer: Observer
+    ) -> None:
+        self._store = store
+        self._summary = summary
+        self._observer = observer
+        owners = [("source", one) for one in plan.sources] + [("sink", one) for one in plan.sinks]
+        self._files = {
+            (kind, owner.name): DeadLetterFile(owner.dead_letter, plan.name)
+            for kind, owner in owners
+            if owner.dead_letter is not None
+        }
+        self._thread = concurrent.futures.ThreadPoolExecutor(1, "rivven-commit")
+
+    async def load(self, source: str) -> dict[str, JsonObject]:
+        """Return the saved state of a source: stream -> object."""
+        return await self._run(lambda: self._store.load(source))
+
+    async def keep(self, kind: str, name: str, letters: Sequence[DeadLetter]) -> None:
+        """Make dead letters of one source or sink durable.
+
+        Raises:
+            RivvenError: they are not; no checkpoint may pass them.
+        """
+        if not letters:
+            return
+        file = self._files.get((kind, name))
+        if file is None:
+            raise PipelineError(f"{kind} {name!r} has dead letters and no place for them")
+        try:
+            await self._run(lambda: file.append(letters))
+        except Exception as error:
+            raise stop_error(f"dead letters of {kind} {name!r}", error) from error
+
+    async def commit(
+        self,
+        source: str,
+        states: Mapping[StateKey, JsonObject],
+        counts: Sequence[ConnectorCounts],
+    ) -> None:
+        """Save the states and counters of one flush in one transaction.
+
+        Raises:
+            RivvenError: nothing was saved, or so many records became dead letters that the
+                pipeline must not go on (this flush is then saved).
+        """
+        counters = {key: value for one in counts for key, value in one.stored().items()}
+        try:
+            await self._run(lambda: self._store.commit(source, states, counters))
+        except Exception as error:
+            raise stop_error(f"the checkpoint of source {source!r}", error) from error
+        for one in counts:
+            known = self._summary.sources if one.kind == "source" else self._summary.sinks
+            known[one.name].add(one)
+        self._observer.committed(source, counts[0].read)
+        for one in counts:
+            file = self._files.get((one.kind, one.name))
+            if file is not None:
+                file.count(one.read, one.dead_letters)
+
+    async def close(self) -> None:
+        """Wait for what is being written; a cancelled caller does not stop it."""
+        await asyncio.to_thread(self._thread.shutdown)
+
+    def retried(self, source: str) -> None:
+        """Count that a source was opened again."""
+        self._summary.sources[source].retries += 1
+
+    async def _run(self, call: Callable[[], T]) -> T:
+        """Run on the committing thread; once begun, a call ends even if its caller is cancelled."""
+        future = asyncio.get_running_loop().run_in_executor(self._thread, call)
+        return await asyncio.shield(future)

@@ -1,0 +1,100 @@
+"""Which guarantee each path of a pipeline has, and why (levels: reliability.md, section 2.2)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rivven_connect.pipeline.plan import PipelinePlan, SinkPlan, SourcePlan
+
+_PROMISES = {
+    "L0": "loss is possible and counted",
+    "L1": "at least once: nothing is lost, a crash may repeat records",
+    "L2": "effectively once: nothing is lost, repeated records are absorbed by their key",
+}
+
+
+@dataclass(frozen=True)
+class PathGuarantee:
+    """The level of one path from a source to a sink."""
+
+    source: str
+    sink: str
+    level: str
+    reasons: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the guarantee as plain JSON."""
+        return {
+            "source": self.source,
+            "sink": self.sink,
+            "level": self.level,
+            "promise": _PROMISES[self.level],
+            "reasons": list(self.reasons),
+        }
+
+    def render(self) -> str:
+        """Return the guarantee for a person."""
+        head = f"{self.source} -> {self.sink}: {self.level}, {_PROMISES[self.level]}"
+        return "\n".join([head, *(f"  - {reason}" for reason in self.reasons)])
+
+
+def explain(plan: PipelinePlan) -> list[PathGuarantee]:
+    """Return the guarantee of every path, never stronger than its weakest part."""
+    return [
+        _path(source, sink, plan.settings.max_in_flight)
+        for source in plan.sources
+        for sink in plan.sinks_of(source)
+    ]
+
+
+def _path(source: SourcePlan, sink: SinkPlan, max_in_flight: int) -> PathGuarantee:
+    lossy = _losses(source, sink)
+    if lossy:
+        return PathGuarantee(source.name, sink.name, "L0", tuple(lossy))
+    weak = _weaknesses(source, sink)
+    notes = _notes(source)
+    if weak:
+        bound = f"a crash repeats at most {max_in_flight} records plus those since the last state"
+        return PathGuarantee(source.name, sink.name, "L1", (*weak, bound, *notes))
+    reason = f"{source.name} has stable positions and {sink.name} upserts by key"
+    return PathGuarantee(source.name, sink.name, "L2", (reason, *notes))
+
+
+def _losses(source: SourcePlan, sink: SinkPlan) -> list[str]:
+    found = []
+    if not source.spec.replayable:
+        found.append(f"{source.name} cannot read the same position again")
+    for owner in (source, sink):
+        if owner.on_error == "drop":
+            found.append(f"{owner.name} has on_error: drop")
+        found += [
+            f"transform {one.name} of {owner.name} has on_error: drop"
+            for one in owner.transforms
+            if one.on_error == "drop"
+        ]
+    return list(dict.fromkeys(found))
+
+
+def _weaknesses(source: SourcePlan, sink: SinkPlan) -> list[str]:
+    found = []
+    if sink.delivery != "upsert" or sink.mode != "upsert":
+        found.append(f"{sink.name} appends: it cannot recognise a record that comes again")
+    if "transactional" in sink.spec.delivery:
+        found.append("transactional delivery is not available in this version")
+    if source.spec.position != "stable":
+        found.append(f"{source.name} does not promise stable positions")
+    found += [
+        f"transform {one.name} is not deterministic"
+        for one in (*source.transforms, *sink.transforms)
+        if not one.spec.deterministic
+    ]
+    return found
+
+
+def _notes(source: SourcePlan) -> list[str]:
+    return [
+        f"stream {stream.full_name()} has a cursor and no primary key: records that share the last "
+        "cursor value are read again by every run"
+        for stream in source.factory.cls.streams
+        if stream.cursor and not stream.primary_key
+    ]

@@ -1,0 +1,82 @@
+"""Which streams a pipeline reads, how, and what each sink is told of them."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+import msgspec
+
+from rivven_connect._catalog import (
+    Catalog,
+    ConfiguredCatalog,
+    ConfiguredStream,
+    DestinationSyncMode,
+    Stream,
+)
+from rivven_connect._errors import ConnectorError, InputError
+from rivven_connect._problems import Problem
+from rivven_connect.pipeline.file import StreamBlock
+from rivven_connect.pipeline.loading import LoadedPipeline
+from rivven_connect.pipeline.plan import SinkPlan, SourcePlan
+
+_MODES = {
+    "append": DestinationSyncMode.APPEND,
+    "overwrite": DestinationSyncMode.OVERWRITE,
+    "upsert": DestinationSyncMode.APPEND_DEDUP,
+}
+
+
+def configured_catalog(
+    plan: SourcePlan, catalog: Catalog, loaded: LoadedPipeline
+) -> ConfiguredCatalog:
+    """Return the streams that the pipeline chose, each in its mode; without a choice, all.
+
+    Raises:
+        InputError: the source does not offer a chosen stream, or not in the chosen mode.
+    """
+    if plan.streams is None:
+        return ConfiguredCatalog.from_catalog(catalog)
+    chosen: list[ConfiguredStream] = []
+    problems: list[Problem] = []
+    for index, block in enumerate(plan.streams):
+        at = ("sources", plan.name, "streams", index)
+        stream = _find(catalog, block.name)
+        if stream is None:
+            names = [one.full_name() for one in catalog.streams]
+            near = difflib.get_close_matches(block.name, names, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"it offers {', '.join(names)}"
+            message = f"{plan.name} does not offer a stream {block.name!r}"
+            problems.append(loaded.problem("RVN720", at, message, hint=hint))
+            continue
+        try:
+            chosen.append(_configured(stream, block))
+        except ConnectorError as error:
+            problems.append(loaded.problem("RVN720", at, str(error)))
+    if problems:
+        raise InputError(problems)
+    return ConfiguredCatalog(chosen)
+
+
+def catalog_for_sink(
+    plan: SinkPlan, sources: Iterable[tuple[SourcePlan, ConfiguredCatalog]]
+) -> ConfiguredCatalog:
+    """Return the streams that a sink will get, in its write mode; each name once."""
+    found: dict[str, ConfiguredStream] = {}
+    for source, catalog in sources:
+        if source.topic in plan.topics:
+            for one in catalog.streams:
+                changed = msgspec.structs.replace(one, destination_sync_mode=_MODES[plan.mode])
+                found.setdefault(one.stream.full_name(), changed)
+    return ConfiguredCatalog(list(found.values()))
+
+
+def _configured(stream: Stream, block: StreamBlock) -> ConfiguredStream:
+    configured = ConfiguredStream.from_stream(stream, mode=block.mode)
+    return msgspec.structs.replace(configured, fields=block.fields)
+
+
+def _find(catalog: Catalog, name: str) -> Stream | None:
+    """Return the stream of that full name, or else of that bare name."""
+    full = [one for one in catalog.streams if one.full_name() == name]
+    return full[0] if full else catalog.find_stream(name)

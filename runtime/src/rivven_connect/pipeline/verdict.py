@@ -1,0 +1,52 @@
+"""What a `WriteResult` means for each event of the call."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rivven_connect._errors import ConnectorError
+from rivven_connect._events import SourceEvent
+from rivven_connect._sink import FailedEvent, WriteResult
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What to do after a write: nothing, try some events again, give some up."""
+
+    again: Sequence[SourceEvent]
+    rejected: Sequence[FailedEvent]
+    reason: str = ""
+
+
+def judge(result: WriteResult, events: Sequence[SourceEvent], *, order_safe: bool) -> Verdict:
+    """Return what became of `events`, which are those of the call that gave `result`.
+
+    A retryable failure is tried again alone where the sink says that order does not matter, else
+    together with everything behind it. Failures that are counted and not named mean that nobody
+    knows which records are safe: all of them are tried again.
+
+    Raises:
+        ConnectorError: the result names an event that was not in the call.
+    """
+    places = {id(event): index for index, event in enumerate(events)}
+    failed: dict[int, FailedEvent] = {}
+    for one in result.failed_events:
+        place = places.get(id(one.event))
+        if place is None:
+            raise ConnectorError.internal(
+                "the sink's result names an event that was not in this write; "
+                "name the very objects that the call was given"
+            )
+        failed[place] = one
+    reason = str(result.errors[0]) if result.errors else ""
+    if result.records_failed > len(failed):
+        return Verdict(events, (), reason or f"{result.records_failed} records failed")
+    rejected = [one for _, one in sorted(failed.items()) if not one.retryable]
+    retryable = sorted(place for place, one in failed.items() if one.retryable)
+    if not retryable:
+        return Verdict((), rejected, reason)
+    gone = {place for place, one in failed.items() if not one.retryable}
+    wanted = retryable if order_safe else range(retryable[0], len(events))
+    again = [events[place] for place in wanted if place not in gone]
+    return Verdict(again, rejected, failed[retryable[0]].error)
