@@ -29,9 +29,11 @@ from rivven_connect.testing import (
 class Scripted(MockSource):
     """Yields what a test puts into `items`; an exception among them is raised there."""
 
-    items: list[Item | Exception] = []
-    state: State | None = None
-    modes: set[SyncMode] = set()
+    def __init__(self, *items: Item | Exception) -> None:
+        super().__init__()
+        self.items = items
+        self.state: State | None = None
+        self.modes: set[SyncMode] = set()
 
     async def discover(self, config: MockConfig) -> Catalog:
         modes = [SyncMode.FULL_REFRESH, SyncMode.INCREMENTAL]
@@ -46,12 +48,6 @@ class Scripted(MockSource):
             if isinstance(item, Exception):
                 raise item
             yield item
-
-
-def scripted(*items: Item | Exception) -> Scripted:
-    source = Scripted()
-    source.items = list(items)
-    return source
 
 
 def test_the_guides_form_makes_a_stream_for_a_sink() -> None:
@@ -93,7 +89,7 @@ def test_transforms_run_in_order_plain_async_and_as_connectors() -> None:
 def test_an_error_inside_the_stream_surfaces_after_what_came_before_is_written() -> None:
     """Regression: the original drops errors of the stream."""
     sink = MockSink()
-    source = scripted(events.record("s", 1), ConnectorError.connection("reset"))
+    source = Scripted(events.record("s", 1), ConnectorError.connection("reset"))
     with pytest.raises(ConnectorError, match="reset"):
         asyncio.run(TestHarness(source, sink).run())
     assert sink.written_count == 1
@@ -109,7 +105,7 @@ def test_an_error_surfaces_even_if_the_sink_swallows_it() -> None:
             except ConnectorError:
                 return WriteResult()
 
-    source = scripted(ConnectorError.connection("reset"))
+    source = Scripted(ConnectorError.connection("reset"))
     with pytest.raises(ConnectorError, match="reset"):
         asyncio.run(TestHarness(source, Swallows()).run())
 
@@ -118,7 +114,7 @@ def test_an_error_of_a_transform_names_it() -> None:
     def broken(_event: SourceEvent) -> SourceEvent:
         raise KeyError("x")
 
-    harness = TestHarness(scripted(events.record("s", 1)), MockSink())
+    harness = TestHarness(Scripted(events.record("s", 1)), MockSink())
     with pytest.raises(KeyError) as caught:
         asyncio.run(harness.with_transform("mask", broken).run())
     assert "mask" in caught.value.__notes__[0]
@@ -134,7 +130,7 @@ def test_a_failed_check_stops_the_run(broken: str) -> None:
 
 
 def test_failed_records_are_counted_with_their_errors() -> None:
-    source = scripted(
+    source = Scripted(
         EventBatch("s", [{"id": 1}, {"id": 2}]),
         Poison("s", b"\xff", "not JSON"),
         log_event("info", "x"),
@@ -145,7 +141,7 @@ def test_failed_records_are_counted_with_their_errors() -> None:
 
 
 def test_states_come_back_for_a_second_run() -> None:
-    source = scripted(
+    source = Scripted(
         SourceEvent(stream="s", data=1, state={"cursor": 1}),
         EventBatch("s", [2, 3], state={"cursor": 3}),
         EventBatch("t", [], namespace="ns", state={"done": True}),
@@ -160,7 +156,7 @@ def test_states_come_back_for_a_second_run() -> None:
 
 
 def test_a_state_may_be_plain_json() -> None:
-    source = scripted()
+    source = Scripted()
     asyncio.run(TestHarness(source, MockSink()).with_state({"s": {"cursor": 1}}).run())
     assert source.state == State({"s": {"cursor": 1}})
 
@@ -176,8 +172,7 @@ def test_connectors_are_closed_also_after_an_error() -> None:
         async def close(self) -> None:
             closed.append("source")
 
-    source = ClosingSource()
-    source.items = [ConnectorError.connection("reset")]
+    source = ClosingSource(ConnectorError.connection("reset"))
     with pytest.raises(ConnectorError):
         asyncio.run(TestHarness(source, Closing()).run())
     assert closed == ["source", "sink"]

@@ -46,24 +46,19 @@ def test_async_tests_just_run(pytester: pytest.Pytester) -> None:
 
 
 def test_tests_of_another_async_plugin_are_left_alone(pytester: pytest.Pytester) -> None:
+    pytester.makeini("[pytest]\nmarkers = asyncio: run by another plugin, which is absent here")
     pytester.makepyfile(
         """
         import pytest
-        from rivven_connect.testing.plugin import pytest_pyfunc_call
 
         @pytest.mark.asyncio
-        async def marked(): ...
-
-        class Item:
-            obj = marked
-            def get_closest_marker(self, name):
-                return name == "asyncio"
-
-        def test_it_declines():
-            assert pytest_pyfunc_call(Item()) is None
+        async def test_marked():
+            pass
         """
     )
-    pytester.runpytest(*_LOAD).assert_outcomes(passed=1)
+    result = pytester.runpytest(*_LOAD)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*not natively supported*"])
 
 
 def test_a_generated_contract_runs_with_the_projects_config(pytester: pytest.Pytester) -> None:

@@ -70,19 +70,15 @@ class Disk:
         with self._folder(self._parts("")) as folder:
             try:
                 fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise ProjectBusy(
-                    [
-                        Problem(
-                            code="RVN506",
-                            message="another rivven is writing this project",
-                            hint="wait until it is done, then run the command again",
-                            path=self.shown(""),
-                        )
-                    ]
-                ) from error
+                # The folder may have been moved away while we waited for the kernel.
+                with self._folder(self._parts("")) as now:
+                    moved = not os.path.samestat(os.fstat(folder), os.fstat(now))
+            except (BlockingIOError, FileNotFoundError) as error:
+                raise self._busy() from error
             except OSError as error:
                 raise unwritable(error, self.shown("")) from error
+            if moved:
+                raise self._busy()
             yield
 
     def read(self, path: str) -> bytes | None:
@@ -185,6 +181,15 @@ class Disk:
             yield current
         finally:
             os.close(current)
+
+    def _busy(self) -> ProjectBusy:
+        problem = Problem(
+            code="RVN506",
+            message="another rivven is writing this project",
+            hint="wait until it is done, then run the command again",
+            path=self.shown(""),
+        )
+        return ProjectBusy([problem])
 
     def _no_folder(self, parent: int, name: str, parts: list[str]) -> InputError:
         place = os.path.join(self.root, *parts[: parts.index(name) + 1])

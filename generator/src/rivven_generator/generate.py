@@ -23,7 +23,7 @@ from rivven_generator.lockfile import (
 )
 from rivven_generator.ownership import Decision, render_diff
 from rivven_generator.plan import Layout, embedded_layout, plan_generated, standalone_layout
-from rivven_generator.project import PYPROJECT, opened_project, require_layout
+from rivven_generator.project import PYPROJECT, lies_in, opened_project, require_layout
 from rivven_generator.project_errors import ProjectConflict, project_error
 from rivven_generator.validator_stubs import declared_validators, validators_module
 from rivven_generator.write import Written, decided, write_generated
@@ -166,9 +166,7 @@ def _refuse_newer(disk: Disk, lock: Lock | None) -> None:
 
 def _require_package(disk: Disk, loaded: LoadedManifest) -> None:
     """Refuse an embedded package whose folder is not where its name says."""
-    parts = loaded.manifest.package.split(".")
-    folder = disk.shown("").rstrip("/").split("/")
-    if folder[-len(parts) :] != parts:
+    if not lies_in(loaded.manifest.package, disk.shown("")):
         raise package_mismatch(loaded.manifest.package, disk.shown(MANIFEST_FILE))
 
 

@@ -36,11 +36,15 @@ def _plain(value: object) -> str:
 
 def quoted(text: str) -> str:
     """Return a text as an ASCII literal, in the quotes that the formatter prefers."""
-    body = ascii(text)[1:-1]
-    body = body.replace("\\'", "'") if "'" in text else body
+    body = _escaped(text)
     if text.count('"') > text.count("'"):
         return "'" + body.replace("'", "\\'") + "'"
     return '"' + body.replace('"', '\\"') + '"'
+
+
+def _escaped(text: str) -> str:
+    """Return a text in ASCII, with every backslash and control character escaped, quotes not."""
+    return text.encode("unicode_escape").decode("ascii")
 
 
 def flat(node: ast.expr) -> str:  # noqa: PLR0911  # one line for each kind of expression
@@ -50,6 +54,8 @@ def flat(node: ast.expr) -> str:  # noqa: PLR0911  # one line for each kind of e
             return quoted(text)
         case ast.Constant(value=float() as number):
             return repr(number).replace("e+", "e")
+        case ast.UnaryOp(op=ast.USub()):
+            return f"-{flat(node.operand)}"
         case ast.Subscript():
             return f"{flat(node.value)}[{', '.join(flat(item) for item in _items(node))}]"
         case ast.Call():
@@ -112,7 +118,8 @@ def expression(  # noqa: PLR0911  # one way for each kind of expression
             return "{\n" + "".join(_entry_lines(node, indent)) + f"{end}}}"
         case ast.BinOp(op=ast.BitOr()):
             return f"\n{end}| ".join(
-                expression(part, indent, before=indent + 2) for part in _union(node)
+                expression(part, indent, before=indent + 2 * (position > 0))
+                for position, part in enumerate(_union(node))
             )
         case ast.Lambda():
             return "lambda: " + expression(node.body, indent, before=before + 8, after=after)
@@ -125,7 +132,7 @@ def field(name: str, annotation: str, value: str | None = None, *, indent: int =
     note = ast.parse(annotation, mode="eval").body
     start = indent + len(name) + 2
     if value is None:
-        return f"{name}: {expression(note, indent, before=start)}"
+        return f"{name}: {_annotation(note, indent, before=start)}"
     default = ast.parse(value, mode="eval").body
     head = f"{name}: {flat(note)} = "
     one_line = head + flat(default)
@@ -135,7 +142,12 @@ def field(name: str, annotation: str, value: str | None = None, *, indent: int =
         split = expression(default, indent, before=LINE_LENGTH)
         if indent + len(head) + len(split.split("\n", 1)[0]) <= LINE_LENGTH:
             return head + split
-    exploded = expression(note, indent, before=LINE_LENGTH)
+    fits = indent + _STEP + len(flat(default)) <= LINE_LENGTH
+    if indent + len(head) < LINE_LENGTH and (fits or _splits(default) or _splits(note)):
+        return head + _in_brackets(default, indent)
+    if isinstance(note, ast.Name):
+        return one_line
+    exploded = _annotation(note, indent, before=LINE_LENGTH)
     return f"{name}: {exploded} = {_value(default, indent, exploded)}"
 
 
@@ -150,17 +162,22 @@ def docstring(text: str, indent: int) -> str:
     lines = [_docstring_line(line) for line in inspect.cleandoc(text).split("\n")]
     lines[0] = f" {lines[0]}" if lines[0].startswith('"') else lines[0]
     if len(lines) == 1:
-        body = lines[0] + (" " if lines[0].endswith('"') else "")
+        body = lines[0] + (" " if _ends_with_quote(lines[0]) else "")
         return f'"""{body}"""'
     pad = " " * indent
     rest = "".join(f"{pad}{line}\n" if line else "\n" for line in lines[1:])
     return f'"""{lines[0]}\n{rest}{pad}"""'
 
 
+def _ends_with_quote(line: str) -> bool:
+    """Whether an escaped line ends with a quote that is not escaped itself."""
+    before = line[:-1]
+    return line.endswith('"') and (len(before) - len(before.rstrip("\\"))) % 2 == 0
+
+
 def _docstring_line(line: str) -> str:
     """Return one line of text that means itself inside triple quotes."""
-    escaped = ascii(line.rstrip())[1:-1].replace("\\'", "'")
-    return escaped.replace('"""', '\\"\\"\\"')
+    return _escaped(line.rstrip()).replace('"""', '\\"\\"\\"')
 
 
 def _value(default: ast.expr, indent: int, exploded: str) -> str:
@@ -170,13 +187,27 @@ def _value(default: ast.expr, indent: int, exploded: str) -> str:
         return line
     if _splits(default):
         return expression(default, indent, before=last)
-    if indent + _STEP + len(line) <= LINE_LENGTH:
-        return f"(\n{' ' * (indent + _STEP)}{line}\n{' ' * indent})"
-    return line
+    fits = indent + _STEP + len(line) <= LINE_LENGTH
+    return _in_brackets(default, indent) if fits else line
+
+
+def _annotation(node: ast.expr, indent: int, *, before: int) -> str:
+    """Return a field's annotation; a union that is too long stands in brackets of its own."""
+    if isinstance(node, ast.BinOp) and before + len(flat(node)) > LINE_LENGTH:
+        return _in_brackets(node, indent)
+    return expression(node, indent, before=before)
+
+
+def _in_brackets(node: ast.expr, indent: int) -> str:
+    """Return an expression that starts on a line of its own, inside brackets."""
+    inner = indent + _STEP
+    body = expression(node, inner, before=inner)
+    return f"(\n{' ' * inner}{body}\n{' ' * indent})"
 
 
 def _splits(node: ast.expr) -> bool:
-    return isinstance(node, ast.Call | ast.List | ast.Dict | ast.Tuple)
+    splitting = ast.Call | ast.List | ast.Dict | ast.Tuple | ast.Subscript | ast.BinOp
+    return isinstance(node, splitting)
 
 
 def _lines(items: Sequence[ast.expr], indent: int, comma: str) -> str:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from rivven_connect.documents import Document, InputError, Problem, load_document
-
 from rivven_generator.lint import lint
 from rivven_generator.lint.subject import Subject
 from rivven_generator.manifest import Manifest

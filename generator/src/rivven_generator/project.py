@@ -69,6 +69,12 @@ def relative(path: str, start: str) -> str:
     return "" if found == "." else found
 
 
+def lies_in(package: str, folder: str) -> bool:
+    """Return whether `folder` ends with the folders of a dotted package name."""
+    parts = package.split(".")
+    return folder.rstrip("/").split("/")[-len(parts) :] == parts
+
+
 def require_layout(disk: Disk, lock: Lock | None) -> Lock:
     """Return the lock, or, for a standalone project that lost it, an empty one.
 

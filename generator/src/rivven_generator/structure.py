@@ -8,8 +8,8 @@ from itertools import islice
 from typing import Any
 
 from pydantic import ValidationError
-from rivven_connect.documents import Document, Problem, escape_text
 
+from rivven_connect.documents import Document, Problem, escape_text
 from rivven_generator.manifest import Check, Manifest, Rule, Stream
 from rivven_generator.manifest_sections import (
     CircuitBreaker,

@@ -22,7 +22,7 @@ class CircuitState(enum.StrEnum):
     HALF_OPEN = "half_open"
 
 
-class CircuitOpen(RetryableError):  # noqa: N818  # a state of the breaker, named as in the field
+class CircuitOpen(RetryableError):
     """The breaker refused the call; `retry_after` says when it will let a probe through."""
 
     kind = ErrorKind.CONNECTION

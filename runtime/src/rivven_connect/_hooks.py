@@ -7,11 +7,12 @@ are dropped by primary key, and a stream that is not ascending moves only at its
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import inspect
 import logging
 import operator
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rivven_connect._batch import EventBatch, Item, Page, Poison
@@ -86,8 +87,10 @@ async def read_streams(
     for configured in catalog.streams:
         reader = _StreamReader(source, config, configured, known, sync_id)
         marks_end = marks_end or reader.marks_end
-        async for item in reader.read():
-            yield item
+        # Closed here and not by the garbage collector, which would close a hook after its source.
+        async with contextlib.aclosing(reader.read()) as items:
+            async for item in items:
+                yield item
         marks_end = marks_end or reader.marks_end
     if marks_end:
         yield state_event({FINISHED: sync_id})
@@ -135,7 +138,7 @@ class _StreamReader:
         """Whether only the end of the stream moves its state."""
         return not self._ascending
 
-    async def read(self) -> AsyncIterator[Item]:
+    async def read(self) -> AsyncGenerator[Item, None]:
         """Yield the stream's batches, and its end."""
         if self._skip:
             return

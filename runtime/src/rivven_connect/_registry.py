@@ -177,7 +177,7 @@ class Registry(Generic[C]):
         """Return how many names there are."""
         return len(self.names())
 
-    __len__ = len
+    __len__ = len  # noqa: A003  # `len()` above is the original's name
 
     def _load(self, found: Located) -> Factory[C]:
         cls = _import_class(found, self.contract)

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rivven_connect.documents import split_pointer, to_pointer
-
 from rivven_generator.cases.views import ABSENT, Json
 from rivven_generator.manifest import JsonObject, Rule
 from rivven_generator.schema.tree import resolve, tag_of

@@ -181,7 +181,11 @@ class _Parser:
             if char == "[":
                 raise _Unsupported
             members = self._escape(self._next()) if char == "\\" else [char]
-            if len(members) == 1 and self._text[self._at] == "-" and self._text[self._at + 1] != "]":
+            if (
+                len(members) == 1
+                and self._text[self._at] == "-"
+                and self._text[self._at + 1] != "]"
+            ):
                 self._at += 1
                 end = self._next()
                 end = self._escape(self._next())[0] if end == "\\" else end

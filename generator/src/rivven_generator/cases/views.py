@@ -11,6 +11,9 @@ from rivven_generator.layout import literal
 
 Json: TypeAlias = Any
 
+_LONGEST_TEXT: Final = 40
+_LONGEST_LIST: Final = 5
+
 
 class _Absent(enum.Enum):
     """The type of `ABSENT`."""
@@ -120,3 +123,15 @@ def value_source(value: Value) -> str:
     if isinstance(value, Repeat):
         return value.source
     return "ABSENT" if value is ABSENT else literal(value)
+
+
+def compact(value: Value) -> Value:
+    """Return a long text or list that repeats itself at its end as a `Repeat`."""
+    if isinstance(value, str) and len(value) > _LONGEST_TEXT:
+        start = value.rstrip(value[-1])
+        times = len(value) - len(start)
+        return Repeat(value[-1], times, start) if times > len(value) // 2 else value
+    if isinstance(value, list) and len(value) > _LONGEST_LIST:
+        same = all(type(item) is type(value[0]) and item == value[0] for item in value)
+        return Repeat(value[:1], len(value)) if same else value
+    return value

@@ -19,26 +19,37 @@ _USAGE = 4
 _INSTALL = 'pip install "rivven-toolkit[dev]"'
 
 
-@click.command(context_settings={"ignore_unknown_options": True})
-@click.argument("folder", metavar="[DIR]", required=False)
-@click.argument("pytest_args", metavar="[-- PYTEST ARGS]", nargs=-1, type=click.UNPROCESSED)
-def test(folder: str | None, pytest_args: tuple[str, ...]) -> int:
+class _WithPytestArguments(click.Command):
+    """Keeps what stands behind `--` for pytest; click alone would take its first word for DIR."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Split the arguments at `--`."""
+        here = args.index("--") if "--" in args else len(args)
+        ctx.meta[_REPORT] = tuple(args[here + 1 :])
+        return super().parse_args(ctx, args[:here])
+
+    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
+        """Show that there may be more."""
+        return [*super().collect_usage_pieces(ctx), "[-- PYTEST ARGS]"]
+
+
+@click.command(cls=_WithPytestArguments)
+@click.argument("folder", metavar="[DIR]", default=".")
+@click.pass_context
+def test(context: click.Context, folder: str) -> int:
     """Run the generated tests and your own in the project in DIR.
 
     Runs pytest in the interpreter that runs rivven, with the project's package on the path. Hooks
     that are not written yet are listed at the end; they never count as passed. Exit code 9 means
     that tests failed.
     """
-    # Without DIR the first pytest argument lands in its place: `rivven test -- -k config`.
-    if folder is not None and folder.startswith("-"):
-        folder, pytest_args = None, (folder, *pytest_args)
-    with opened_project(folder or ".") as disk:
+    with opened_project(folder) as disk:
         lock = load_lock(disk)
         project = disk.shown("").rstrip("/")
         root = disk.root
     if importlib.util.find_spec("pytest") is None:
         raise click.ClickException(f"pytest is not installed here; {_INSTALL}")
-    return _exit_code(_run(project, root, lock, pytest_args))
+    return _exit_code(_run(project, root, lock, context.meta[_REPORT]))
 
 
 def _run(project: str, root: str, lock: Lock | None, pytest_args: tuple[str, ...]) -> int:

@@ -11,7 +11,6 @@ from itertools import islice
 from typing import Any, TypeVar
 
 from rivven_connect.documents import Document, Problem
-
 from rivven_generator.lint import (
     bounds,
     cases,
@@ -40,10 +39,12 @@ Rule = Callable[[T], Iterator[Problem]]
 _MOST_PER_RULE = 100
 
 _SHAPE: tuple[Rule[Subject], ...] = (shape.root_is_object, shape.nodes)
-_MEANING: tuple[Rule[Subject], ...] = (
+_REFERENCES: tuple[Rule[Subject], ...] = (
     references.targets,
     references.recursion,
     references.size,
+)
+_MEANING: tuple[Rule[Subject], ...] = (
     unions.tagged,
     bounds.numbers,
     bounds.sizes,
@@ -122,12 +123,13 @@ def _kinds(document: Document, value: Any) -> Iterable[Problem]:
 
 
 def _lint_config(config: Subject) -> list[Problem]:
-    found = _all(_SHAPE, config)
-    if _has_errors(found):
-        return found
+    for ground in (_SHAPE, _REFERENCES):
+        found = _all(ground, config)
+        if _has_errors(found):
+            return found
     found = _all(_MEANING, config)
-    blocking = {"RVN311", "RVN312", "RVN313", "RVN314", "RVN315", "RVN317", "RVN318", "RVN327"}
-    if not any(problem.code in blocking for problem in found):
+    uncompilable = {"RVN315", "RVN317", "RVN318"}
+    if not any(problem.code in uncompilable for problem in found):
         found += _all(_VALUES, config)
     return found
 

@@ -8,7 +8,6 @@ from fractions import Fraction
 from typing import Any
 
 from rivven_connect.documents import Problem
-
 from rivven_generator.lint.subject import Subject
 from rivven_generator.schema.tree import walk
 from rivven_generator.schema.vocabulary import types_of

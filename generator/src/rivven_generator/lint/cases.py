@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rivven_connect.documents import Problem, escape_text, split_pointer
-
 from rivven_generator.lint.subject import Whole
 from rivven_generator.schema import ConfigVerdict, Failure, compile_config_schema, minimal_config
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rivven_connect.documents import Problem
-
 from rivven_generator.lint.subject import Whole
 from rivven_generator.structure import suggestion
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rivven_connect.documents import Problem, escape_text
-
 from rivven_generator.lint.subject import Subject, Whole
 from rivven_generator.manifest import KEYS_OF_KIND
 from rivven_generator.schema.tree import resolve

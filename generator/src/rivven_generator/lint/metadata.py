@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
-from rivven_connect.documents import Problem, escape_text
 
+from rivven_connect.documents import Problem, escape_text
 from rivven_generator import naming
 from rivven_generator.lint.subject import Whole
 

@@ -2,27 +2,40 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from functools import lru_cache
 
+import jsonschema_rs
 from pydantic_core import SchemaError, SchemaValidator, core_schema
-from rivven_connect.documents import Problem
 
+from rivven_connect.documents import Problem
 from rivven_generator.lint.subject import Subject
 from rivven_generator.schema.tree import walk
 from rivven_generator.schema.verdict import validator_of
 
 _LONGEST = 2_000
+_MOST_REPEATS = 200_000
+_REPEAT = re.compile(r"(?<=[{,])[0-9]{1,9}(?=[,}])")
+_TOO_LONG = f"it is longer than {_LONGEST} characters"
+_TOO_LARGE = "compiled, it exceeds the size limit; use smaller repeats"
 
 
 def portable(config: Subject) -> Iterator[Problem]:
     """Both engines that will match the pattern compile it, in linear time and bounded memory."""
+    repeats = 0
     for path, node in walk(config.root):
         pattern = node.get("pattern")
         if pattern is None:
             continue
+        repeats += sum(int(number) for number in _REPEAT.findall(pattern))
+        if repeats > _MOST_REPEATS:
+            reason = f"with those before it, it repeats more than {_MOST_REPEATS} times"
+            yield config.problem("RVN318", f"pattern refused: {reason}", (*path, "pattern"))
+            return
         reason = _reason_against(pattern)
         if reason:
-            code = "RVN318" if "size" in reason or "longer" in reason else "RVN317"
+            code = "RVN318" if reason in {_TOO_LONG, _TOO_LARGE} else "RVN317"
             yield config.problem(code, f"pattern refused: {reason}", (*path, "pattern"))
 
 
@@ -45,23 +58,24 @@ def anchored(config: Subject) -> Iterator[Problem]:
             )
 
 
+@lru_cache(maxsize=1024)
 def _reason_against(pattern: str) -> str:
     if len(pattern) > _LONGEST:
-        return f"it is longer than {_LONGEST} characters"
+        return _TOO_LONG
     try:
         SchemaValidator(core_schema.str_schema(pattern=pattern, regex_engine="rust-regex"))
     except SchemaError as error:
-        return _last_line(str(error))
+        return _TOO_LARGE if "size limit" in str(error) else _last_line(str(error))
     try:
         validator_of({"pattern": pattern})
     except ValueError:
-        return "it is not a regular expression of JSON Schema"
+        # The one engine's reason is in the other's words: it compiled there, so size or dialect.
+        is_large = jsonschema_rs.meta.is_valid({"pattern": pattern})
+        return _TOO_LARGE if is_large else "it is not a regular expression of JSON Schema"
     return ""
 
 
 def _last_line(text: str) -> str:
     """Return the engine's reason without its drawing of the pattern."""
-    if "size limit" in text:
-        return "compiled, it exceeds the size limit; use smaller repeats"
     reasons = [line for line in text.splitlines() if line.strip().startswith("error:")]
     return reasons[-1].strip().removeprefix("error: ") if reasons else "it does not compile"

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any
 
 import jsonschema_rs
-from rivven_connect.documents import Problem, escape_text, split_pointer
 
+from rivven_connect.documents import Problem, escape_text, split_pointer
 from rivven_generator.lint.subject import Path, Subject
 
 _LONGEST_CHAIN = 64
@@ -15,7 +16,7 @@ _LONGEST_CHAIN = 64
 
 def valid(record: Subject) -> Iterator[Problem]:
     """The schema is well-formed and describes an object."""
-    for error in jsonschema_rs.Draft202012Validator(_META).iter_errors(record.root):
+    for error in _meta_schema().iter_errors(record.root):
         yield record.problem(
             "RVN405",
             f"this is not JSON Schema: `{error.schema_path[-1]}` of the meta-schema is broken",
@@ -29,7 +30,11 @@ def valid(record: Subject) -> Iterator[Problem]:
         )
 
 
-_META: dict[str, Any] = {"$ref": "https://json-schema.org/draft/2020-12/schema"}
+@cache
+def _meta_schema() -> jsonschema_rs.Draft202012Validator:
+    return jsonschema_rs.Draft202012Validator(
+        {"$ref": "https://json-schema.org/draft/2020-12/schema"}
+    )
 
 
 def references(record: Subject) -> Iterator[Problem]:

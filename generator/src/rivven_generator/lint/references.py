@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from rivven_connect.documents import Problem, escape_text
-
 from rivven_generator.lint.subject import Path, Subject
 from rivven_generator.schema.tree import definition_name, walk
 

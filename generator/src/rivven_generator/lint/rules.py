@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from rivven_connect.documents import Problem, escape_text, split_pointer
-
 from rivven_generator.lint.subject import Path, Whole
 from rivven_generator.manifest import Rule
 from rivven_generator.schema.compiler import compile_schema

@@ -7,7 +7,6 @@ from functools import cache
 from typing import Any
 
 from rivven_connect.documents import Problem, escape_text
-
 from rivven_generator.lint.subject import Path, Subject
 from rivven_generator.manifest import JsonObject
 from rivven_generator.schema.tree import children

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from rivven_connect.documents import Problem, escape_text
-
 from rivven_generator import naming
 from rivven_generator.lint.records import follow
 from rivven_generator.lint.subject import Whole

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 from rivven_connect.documents import Document, Problem
-
 from rivven_generator.errors import WARNINGS
 from rivven_generator.manifest import Manifest
 

@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator
 
 from rivven_connect.documents import Problem
-
 from rivven_generator.lint.subject import Path, Whole
 from rivven_generator.schema.tree import walk
 

@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterator
 
 from rivven_connect.documents import Problem, escape_text
-
 from rivven_generator import naming
 from rivven_generator.lint.subject import Subject
 from rivven_generator.schema.tree import walk

@@ -6,7 +6,6 @@ from collections.abc import Hashable, Iterator, Mapping
 from typing import Any
 
 from rivven_connect.documents import Problem, escape_text, split_pointer
-
 from rivven_generator.lint.subject import Path, Subject
 from rivven_generator.schema.compiler import compile_schema
 from rivven_generator.schema.defaults import MISSING, complete, default_of

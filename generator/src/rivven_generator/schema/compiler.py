@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from rivven_connect.documents import split_pointer
-
 from rivven_generator.manifest import JsonObject, Manifest, Rule
 from rivven_generator.schema.defaults import default_of
 from rivven_generator.schema.tree import final_definition, object_at, walk

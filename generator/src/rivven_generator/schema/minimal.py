@@ -7,13 +7,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from rivven_connect.documents import split_pointer
-
 from rivven_generator.manifest import JsonObject, Manifest, Rule
 from rivven_generator.schema.compiler import compile_config_schema
 from rivven_generator.schema.defaults import MISSING, complete
 from rivven_generator.schema.tree import object_at, resolve
 from rivven_generator.schema.verdict import ConfigVerdict
-from rivven_generator.schema.vocabulary import is_nullable
+from rivven_generator.schema.vocabulary import BUILT_IN_VALIDATORS, is_nullable
 
 _BY_FORMAT = {
     "uri": "https://example.com",
@@ -30,7 +29,7 @@ _BY_FORMAT = {
 }
 _BY_VALIDATOR = {"cron": "0 * * * *", "host": "example.com"}
 _SECRET = "not-a-real-secret"  # noqa: S105 - a placeholder that says so
-_MOST_ITEMS = 100
+_MOST_VALUES = 10_000
 
 
 class _CannotDerive(Exception):
@@ -43,29 +42,106 @@ def minimal_config(manifest: Manifest) -> JsonObject | None:
     It holds the required properties and what the rules ask for. A value that only an author's
     validator can judge is never invented.
     """
-    root = manifest.config
+    derivation = _Derivation(manifest.config)
     try:
-        config = _value(root, root)
+        config = derivation.value(manifest.config)
         for rule in manifest.rules:
-            _satisfy(root, rule, config)
+            derivation.satisfy(rule, config)
     except _CannotDerive:
         return None
     accepted = ConfigVerdict(compile_config_schema(manifest), manifest.rules).accepts(config)
     return config if accepted and isinstance(config, dict) else None
 
 
-def _value(root: Mapping[str, Any], node: Mapping[str, Any]) -> Any:
-    schema = resolve(root, node)
-    given = _given(schema)
-    if given is not MISSING:
-        return given
-    if "oneOf" in schema:
-        return _branch(root, schema)
-    if schema.get("validator", "cron") not in {"cron", "host", "port"}:
+class _Derivation:
+    """Derives values for one config schema, within a budget."""
+
+    def __init__(self, root: Mapping[str, Any]) -> None:
+        self._root = root
+        self._left = _MOST_VALUES
+
+    def value(self, node: Mapping[str, Any]) -> Any:
+        """Return a value that `node` accepts, or raise `_CannotDerive`."""
+        self._left -= 1
+        if self._left < 0:
+            raise _CannotDerive
+        schema = resolve(self._root, node)
+        given = _given(schema)
+        if given is not MISSING:
+            return given
+        if "oneOf" in schema:
+            return self._branch(schema)
+        if schema.get("validator", "cron") not in BUILT_IN_VALIDATORS:
+            raise _CannotDerive
+        return None if is_nullable(schema) else self._of_type(schema)
+
+    def satisfy(self, rule: Rule, config: Any) -> None:
+        """Add to `config` what `rule` asks for."""
+        keys = split_pointer(rule.at)
+        target, schema = config, object_at(self._root, keys) or {}
+        for key in keys:
+            target = target.get(key) if isinstance(target, dict) else None
+        if not isinstance(target, dict):
+            return
+        for name in _wanted(rule, target, complete(self._root, schema, target)):
+            if name not in target:
+                target[name] = self.value(schema["properties"][name])
+
+    def _of_type(self, schema: Mapping[str, Any]) -> Any:
+        match schema.get("type"):
+            case "integer" | "number" as kind:
+                value: Any = _number(schema, whole=kind == "integer")
+            case "string":
+                value = _string(schema)
+            case "array":
+                value = self._array(schema)
+            case "object":
+                value = self._object(schema)
+            case "boolean":
+                value = False
+            case _:
+                value = "example"
+        return value
+
+    def _branch(self, schema: Mapping[str, Any]) -> Any:
+        tag = schema["discriminator"]["propertyName"]
+        for branch in schema["oneOf"]:
+            inner = resolve(self._root, branch)
+            try:
+                return {tag: inner["properties"][tag]["const"], **self._object(inner)}
+            except _CannotDerive:
+                continue
         raise _CannotDerive
-    if is_nullable(schema):
-        return None
-    return _of_type(root, schema)
+
+    def _object(self, schema: Mapping[str, Any]) -> JsonObject:
+        properties = schema.get("properties", {})
+        value = {name: self.value(properties[name]) for name in schema.get("required", ())}
+        for name, child in properties.items():
+            if len(value) >= schema.get("minProperties", 0):
+                break
+            if name not in value:
+                value[name] = self.value(child)
+        return value
+
+    def _array(self, schema: Mapping[str, Any]) -> list[Any]:
+        count = schema.get("minItems", 0)
+        if count > self._left:
+            raise _CannotDerive
+        items = schema.get("items", {})
+        if schema.get("uniqueItems") and count > 1:
+            return self._distinct(resolve(self._root, items), count)
+        return [self.value(items) for _ in range(count)]
+
+    def _distinct(self, items: Mapping[str, Any], count: int) -> list[Any]:
+        if items.get("enum"):
+            return list(items["enum"][:count])
+        first = self.value(items)
+        if isinstance(first, str) and "pattern" not in items and "format" not in items:
+            return [f"{first}{number}" for number in range(count)]
+        if isinstance(first, (int, float)) and not isinstance(first, bool):
+            step = items.get("multipleOf", 1)
+            return [first + number * step for number in range(count)]
+        raise _CannotDerive
 
 
 def _given(schema: Mapping[str, Any]) -> Any:
@@ -76,65 +152,16 @@ def _given(schema: Mapping[str, Any]) -> Any:
     return next((schema[word][0] for word in ("enum", "examples") if schema.get(word)), MISSING)
 
 
-def _of_type(root: Mapping[str, Any], schema: Mapping[str, Any]) -> Any:
-    match schema.get("type"):
-        case "integer" | "number" as kind:
-            value: Any = _number(schema, whole=kind == "integer")
-        case "string":
-            value = _string(schema)
-        case "array":
-            value = _array(root, schema)
-        case "object":
-            value = _object(root, schema)
-        case "boolean":
-            value = False
-        case _:
-            value = "example"
-    return value
-
-
-def _branch(root: Mapping[str, Any], schema: Mapping[str, Any]) -> Any:
-    for branch in schema["oneOf"]:
-        try:
-            tag = schema["discriminator"]["propertyName"]
-            inner = resolve(root, branch)
-            value = _object(root, inner)
-            return {tag: inner["properties"][tag]["const"], **value}
-        except _CannotDerive:
-            continue
-    raise _CannotDerive
-
-
-def _object(root: Mapping[str, Any], schema: Mapping[str, Any]) -> JsonObject:
-    properties = schema.get("properties", {})
-    value = {name: _value(root, properties[name]) for name in schema.get("required", ())}
-    for name, child in properties.items():
-        if len(value) >= schema.get("minProperties", 0):
-            break
-        if name not in value:
-            value[name] = _value(root, child)
-    return value
-
-
-def _array(root: Mapping[str, Any], schema: Mapping[str, Any]) -> list[Any]:
-    count = schema.get("minItems", 0)
-    if not count:
-        return []
-    items = schema.get("items", {})
-    if count > _MOST_ITEMS:
-        raise _CannotDerive
-    if not (schema.get("uniqueItems") and count > 1):
-        return [_value(root, items) for _ in range(count)]
-    choices = resolve(root, items).get("enum")
-    if choices:
-        return list(choices[:count])
-    first = _value(root, items)
-    if isinstance(first, str) and "pattern" not in items and "format" not in items:
-        return [f"{first}{number}" for number in range(count)]
-    if isinstance(first, (int, float)) and not isinstance(first, bool):
-        step = items.get("multipleOf", 1)
-        return [first + number * step for number in range(count)]
-    raise _CannotDerive
+def _wanted(rule: Rule, target: JsonObject, after_defaults: JsonObject) -> list[str]:
+    """Return the names that `rule` wants to be present in `target`."""
+    present = any(name in target for name in rule.names)
+    if rule.form == "when":
+        when = rule.when or {}
+        holds = all(after_defaults.get(name, MISSING) == value for name, value in when.items())
+        return rule.names if holds else []
+    if rule.form == "require_together":
+        return rule.names if present else []
+    return [] if present else rule.names[:1]
 
 
 def _string(schema: Mapping[str, Any]) -> str:
@@ -177,28 +204,3 @@ def _between(low: float, high: float, schema: Mapping[str, Any]) -> float:
     if high == math.inf:
         return low + 1 if low == schema.get("exclusiveMinimum") else low
     return (low + high) / 2
-
-
-def _satisfy(root: Mapping[str, Any], rule: Rule, config: Any) -> None:
-    """Add to `config` what `rule` asks for."""
-    keys = split_pointer(rule.at)
-    target, schema = config, object_at(root, keys) or {}
-    for key in keys:
-        if not isinstance(target, dict) or key not in target:
-            return
-        target = target[key]
-    if not isinstance(target, dict):
-        return
-    present = [name for name in rule.names if name in target]
-    after_defaults = complete(root, schema, target)
-    if rule.form == "when":
-        when = rule.when or {}
-        holds = all(after_defaults.get(name, MISSING) == value for name, value in when.items())
-        wanted = rule.names if holds else []
-    elif rule.form == "require_together":
-        wanted = rule.names if present else []
-    else:
-        wanted = [] if present else rule.names[:1]
-    for name in wanted:
-        if name not in target:
-            target[name] = _value(root, schema["properties"][name])

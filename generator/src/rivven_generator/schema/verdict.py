@@ -7,11 +7,12 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import jsonschema_rs
-from rivven_connect.documents import to_pointer
 
+from rivven_connect.documents import to_pointer
 from rivven_generator.manifest import JsonObject, Rule
 from rivven_generator.schema.tree import resolve, tag_of
 
+_PATTERN_BYTES = 4 * 1024 * 1024
 _TAG_RULES = ("discriminator", "oneOf", "enum", "const")
 
 
@@ -91,5 +92,7 @@ class ConfigVerdict:
 def validator_of(schema: JsonObject) -> jsonschema_rs.Draft202012Validator:
     """Return a validator that asserts formats and matches patterns in linear time."""
     return jsonschema_rs.Draft202012Validator(
-        schema, validate_formats=True, pattern_options=jsonschema_rs.RegexOptions()
+        schema,
+        validate_formats=True,
+        pattern_options=jsonschema_rs.RegexOptions(size_limit=_PATTERN_BYTES),
     )

@@ -135,7 +135,7 @@ class SinkRunner:
             try:
                 result = await self._call(pending)
                 verdict = judge(result, pending, order_safe=self.plan.spec.order_safe)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001  # a connector may raise anything; `_pause` decides
                 failure = classify(error)
                 if isinstance(failure, RecordError) and self.plan.on_error != "stop":
                     await self._isolate(pending, failure, attempt, guard.attempt + 1)

@@ -24,15 +24,15 @@ from rivven_connect.pipeline.window import RECORD_OVERHEAD, Unit, Window
 _log = logging.getLogger("rivven_connect.source")
 
 _LARGEST_PIECE = 1_000
-_LARGE_BYTES = 1024 * 1024
+_LARGEST_PIECE_BYTES = 1024 * 1024
 _LEVELS = {"trace": 5, "debug": 10, "info": 20, "warn": 30, "error": 40}
 
 
 class SourceReader:
     """Reads one source into its window; what was read before a failure still counts.
 
-    A draft is measured, and put into the window, after 1 to 1,000 records: few while records are
-    large, so that the window's bound in bytes holds.
+    A draft goes into the window after 1,000 records, or fewer large ones, so that the window's bound
+    in bytes holds; or when the window's timer asks for it.
     """
 
     def __init__(
@@ -48,8 +48,7 @@ class SourceReader:
         self._chosen = {one.stream.full_name(): one for one in catalog.streams}
         self._selects = plan.streams is not None
         self._draft = Unit()
-        self._piece_limit = 1
-        self._failure: PipelineError | None = None
+        self._piece_bytes = min(_LARGEST_PIECE_BYTES, self.window.max_bytes // 8)
 
     async def run(self, items: AsyncIterator[Item]) -> None:
         """Read to the end of `items`, or until cancelled; then the window has ended.
@@ -66,11 +65,9 @@ class SourceReader:
             self.hand_off()
             self.window.end()
             await close_iterator(items)
-        if self._failure:
-            raise self._failure
 
     def hand_off(self) -> None:
-        """Measure the draft and put it into the window."""
+        """Put the draft into the window."""
         draft, self._draft = self._draft, Unit()
         if draft.is_empty():
             return
@@ -79,42 +76,15 @@ class SourceReader:
             if event.timestamp is None:
                 now = now or datetime.datetime.now(datetime.UTC)
                 event.timestamp = now
-        self._measure(draft)
-        small = draft.size < _LARGE_BYTES
-        self._piece_limit = min(self._piece_limit * 2, _LARGEST_PIECE) if small else 1
         self.window.put(draft)
 
-    def _measure(self, draft: Unit) -> None:
-        try:
-            draft.size = len(encode_json([event.data for event in draft.events]))
-        except (TypeError, ValueError, RecursionError):
-            self._remove_unencodable(draft)
-        raw = sum(len(letter.raw or b"") for letter in draft.letters)
-        draft.weight = draft.size + raw + RECORD_OVERHEAD * (len(draft.events) + 1)
-
-    def _remove_unencodable(self, draft: Unit) -> None:
-        """Treat records that are not JSON as failed, each by itself."""
-        events, draft.events = draft.events, []
-        for event in events:
-            try:
-                draft.size += len(encode_json(event.data))
-            except (TypeError, ValueError, RecursionError) as error:
-                reason = f"the record is not JSON: {error}"
-                if self._plan.on_error == "stop":
-                    # Which states lie behind the record is no longer known; none of them counts.
-                    draft.states.clear()
-                    self._failure = PipelineError(self._where(event.stream, reason))
-                    return
-                self._reject(draft, self._letter(event, reason))
-            else:
-                draft.events.append(event)
-
     async def _put_when_full(self) -> None:
-        if self._draft.read < min(self._piece_limit, self.window.free_records()):
+        draft = self._draft
+        if draft.read < min(_LARGEST_PIECE, self.window.free_records()) and (
+            draft.weight < self._piece_bytes
+        ):
             return
         self.hand_off()
-        if self._failure:
-            raise self._failure
         await self.window.wait_for_space()
         # A hook that never waits would otherwise keep the loop to itself.
         await asyncio.sleep(0)
@@ -157,7 +127,7 @@ class SourceReader:
         elif self._chain:
             await self._transform(event)
         else:
-            self._draft.events.append(event)
+            self._add(event)
         self._draft.read += 1
         if event.state is not None:
             self._state((name, ""), event.state)
@@ -166,11 +136,31 @@ class SourceReader:
         found = Transformed()
         await self._chain.apply(event, self._plan.name, found)
         # The draft may have been handed off meanwhile; it is read only now.
+        for one in found.events:
+            self._add(one)
+        for letter in found.letters:
+            self._keep(letter)
+        self._draft.filtered += found.filtered
+        self._draft.dropped += found.dropped
+
+    def _add(self, event: SourceEvent) -> None:
+        """Add an event to the draft; one that is not JSON fails like any other bad record."""
         draft = self._draft
-        draft.events += found.events
-        draft.letters += found.letters
-        draft.filtered += found.filtered
-        draft.dropped += found.dropped
+        try:
+            size = len(encode_json(event.data))
+        except (TypeError, ValueError, RecursionError) as error:
+            reason = f"the record is not JSON: {error}"
+            if self._plan.on_error == "stop":
+                raise PipelineError(self._where(event.stream, reason)) from error
+            self._reject(self._letter(event, reason))
+            return
+        draft.events.append(event)
+        draft.size += size
+        draft.weight += size + RECORD_OVERHEAD
+
+    def _keep(self, letter: DeadLetter) -> None:
+        self._draft.letters.append(letter)
+        self._draft.weight += len(letter.raw or b"") + RECORD_OVERHEAD
 
     def _poison(self, poison: Poison) -> None:
         if self._plan.on_error == "stop":
@@ -178,14 +168,14 @@ class SourceReader:
                 self._where(poison.stream, f"a record cannot be parsed: {poison.error}")
             )
         self._draft.read += 1
-        self._reject(self._draft, poison_letter(poison, self._plan.name))
+        self._reject(poison_letter(poison, self._plan.name))
 
-    def _reject(self, draft: Unit, letter: DeadLetter) -> None:
+    def _reject(self, letter: DeadLetter) -> None:
         if self._plan.on_error == "drop":
-            draft.dropped += 1
+            self._draft.dropped += 1
             _log.warning("source %s: dropped a record of %s", self._plan.name, letter.stream)
         else:
-            draft.letters.append(letter)
+            self._keep(letter)
 
     def _letter(self, event: SourceEvent, reason: str) -> DeadLetter:
         return event_letter(

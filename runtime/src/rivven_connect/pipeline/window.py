@@ -74,7 +74,7 @@ class Window:
         collect: Callable[[], None],
     ) -> None:
         self._max_records = max_records
-        self._max_bytes = max_bytes
+        self.max_bytes = max_bytes
         self._limits = limits
         self._collect = collect
         self._pending = Unit()
@@ -108,7 +108,7 @@ class Window:
 
     def is_full(self) -> bool:
         """Whether the reader must wait."""
-        return self._in_flight >= self._max_records or self._weight >= self._max_bytes
+        return self._in_flight >= self._max_records or self._weight >= self.max_bytes
 
     async def wait_for_space(self) -> None:
         """Wait until there is room; meanwhile what is pending is due, however little it is."""

@@ -12,9 +12,13 @@ from typing import Any, ClassVar, NoReturn
 
 import pytest
 
+from rivven_connect._adapters import opened
+from rivven_connect._checks import CheckResult
 from rivven_connect._connector import Connector
 from rivven_connect._errors import HookMissing
 from rivven_connect._json import JsonObject
+from rivven_connect._sink import Sink
+from rivven_connect._source import Source
 from rivven_connect._spec import ConnectorKind, ConnectorSpec, GeneratedSpec
 
 _SETTLE_S = 2.0
@@ -110,6 +114,19 @@ def expect(condition: object, message: str) -> None:
 def fail(message: str) -> NoReturn:
     """Fail the test."""
     raise AssertionError(message)
+
+
+async def expect_steady_check(connector: type[Source[Any] | Sink[Any]], config: Any) -> None:
+    """Run `check` twice, each on a connector of its own, and expect the same verdict."""
+    verdicts = []
+    before = repr(config)
+    for _ in range(2):
+        async with opened(connector(), config) as one:
+            result = await one.check(config)
+        expect(isinstance(result, CheckResult), f"check() returned {type(result).__name__}")
+        verdicts.append([(detail.name, detail.passed) for detail in result.checks])
+    expect(verdicts[0] == verdicts[1], f"check() first gave {verdicts[0]}, then {verdicts[1]}")
+    expect(repr(config) == before, "check() changed the config")
 
 
 async def _bounded(contract: Contract, work: Coroutine[Any, Any, None]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from rivven_connect._adapters import close_iterator, opened
 from rivven_connect._batch import EventBatch, Poison
-from rivven_connect._catalog import ConfiguredCatalog, ConfiguredStream
+from rivven_connect._catalog import Catalog, ConfiguredCatalog, ConfiguredStream, SyncMode
 from rivven_connect._events import SourceEvent
 from rivven_connect._json import JsonObject, decode_json, encode_json
 from rivven_connect._source import Source
@@ -95,6 +95,16 @@ def _take(reading: Reading, states: dict[str, JsonObject], item: Any) -> None:
     if note_state(states, item):
         moved = next((n for n in states if states[n] is not before.get(n)), GLOBAL_STREAM)
         reading.saved.append(SavedState(len(reading.events), moved, dict(states)))
+
+
+def incremental_catalog(catalog: Catalog) -> ConfiguredCatalog:
+    """Choose all streams, each read incrementally where that is possible."""
+    modes = {
+        stream.name: SyncMode.INCREMENTAL
+        for stream in catalog.streams
+        if SyncMode.INCREMENTAL in stream.supported_sync_modes
+    }
+    return ConfiguredCatalog.from_catalog(catalog, modes)
 
 
 def is_of(event: SourceEvent, chosen: ConfiguredStream) -> bool:

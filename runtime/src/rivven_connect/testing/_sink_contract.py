@@ -8,13 +8,18 @@ from typing import Any, ClassVar
 from rivven_connect._adapters import opened
 from rivven_connect._batch import BatchConfig
 from rivven_connect._catalog import Catalog, ConfiguredCatalog, Stream
-from rivven_connect._checks import CheckResult
 from rivven_connect._errors import ConnectorError
 from rivven_connect._events import SourceEvent
 from rivven_connect._json import Json, JsonObject
 from rivven_connect._sink import BatchSink, Sink, TransactionalSink, WriteResult
 from rivven_connect._spec import ConnectorKind
-from rivven_connect.testing._contract import Contract, contract_test, expect, fail
+from rivven_connect.testing._contract import (
+    Contract,
+    contract_test,
+    expect,
+    expect_steady_check,
+    fail,
+)
 from rivven_connect.testing.harness import stream_of
 
 _STREAM = "contract_sample"
@@ -51,13 +56,7 @@ class SinkContract(Contract):
     @contract_test
     async def test_check_gives_the_same_verdict_twice(self, config: Any) -> None:
         """`check` returns a `CheckResult`, and running it changes nothing that it looks at."""
-        verdicts = []
-        for _ in range(2):
-            async with opened(self.connector(), config) as sink:
-                result = await sink.check(config)
-            expect(isinstance(result, CheckResult), f"check() returned {type(result).__name__}")
-            verdicts.append([(detail.name, detail.passed) for detail in result.checks])
-        expect(verdicts[0] == verdicts[1], f"check() first gave {verdicts[0]}, then {verdicts[1]}")
+        await expect_steady_check(self.connector, config)
 
     @contract_test
     async def test_batch_limits_are_positive(self, config: Any) -> None:

@@ -17,7 +17,6 @@ from rivven_connect._catalog import (
     SyncMode,
     catalog_from_json,
 )
-from rivven_connect._checks import CheckResult
 from rivven_connect._events import EventType, SourceEvent
 from rivven_connect._json import Json, decode_json, encode_json
 from rivven_connect._source import Source
@@ -30,6 +29,7 @@ from rivven_connect.testing._contract import (
     contract_test,
     expect,
     expect_no_tasks_but,
+    expect_steady_check,
     fail,
 )
 from rivven_connect.testing._reading import (
@@ -37,6 +37,7 @@ from rivven_connect.testing._reading import (
     SavedState,
     at_highest,
     evenly,
+    incremental_catalog,
     is_of,
     read_bounded,
     some,
@@ -68,15 +69,7 @@ class SourceContract(Contract):
     @contract_test
     async def test_check_gives_the_same_verdict_twice(self, config: Any) -> None:
         """`check` returns a `CheckResult`, and running it changes nothing that it looks at."""
-        verdicts = []
-        before = repr(config)
-        for _ in range(2):
-            async with opened(self.connector(), config) as source:
-                result = await source.check(config)
-            expect(isinstance(result, CheckResult), f"check() returned {type(result).__name__}")
-            verdicts.append([(detail.name, detail.passed) for detail in result.checks])
-        expect(verdicts[0] == verdicts[1], f"check() first gave {verdicts[0]}, then {verdicts[1]}")
-        expect(repr(config) == before, "check() changed the config")
+        await expect_steady_check(self.connector, config)
 
     @contract_test
     async def test_discover_returns_the_declared_streams(self, config: Any) -> None:
@@ -153,7 +146,7 @@ class SourceContract(Contract):
     @contract_test
     async def test_cancelled_reading_leaves_nothing_behind(self, config: Any) -> None:
         """Cancelled before or after its first item, `read` stops, and `close` ends every task."""
-        catalog = self._choose(await self._discover(config))
+        catalog = incremental_catalog(await self._discover(config))
         for first_items in (0, 1):
             known = asyncio.all_tasks()
             async with opened(self.connector(), config) as source:
@@ -167,7 +160,7 @@ class SourceContract(Contract):
     @contract_test
     async def test_closed_reading_leaves_nothing_behind(self, config: Any) -> None:
         """An iterator that is closed after its first item leaves no task or thread."""
-        catalog = self._choose(await self._discover(config))
+        catalog = incremental_catalog(await self._discover(config))
         known = asyncio.all_tasks()
         async with opened(self.connector(), config) as source:
             items = source.read(config, catalog, None)
@@ -195,15 +188,6 @@ class SourceContract(Contract):
         async with opened(self.connector(), config) as source:
             return await source.discover(config)
 
-    @staticmethod
-    def _choose(catalog: Catalog) -> ConfiguredCatalog:
-        modes = {
-            stream.name: SyncMode.INCREMENTAL
-            for stream in catalog.streams
-            if SyncMode.INCREMENTAL in stream.supported_sync_modes
-        }
-        return ConfiguredCatalog.from_catalog(catalog, modes)
-
     async def _read(
         self, config: Any, catalog: ConfiguredCatalog, state: State | None, *, limit: int
     ) -> Reading:
@@ -212,7 +196,7 @@ class SourceContract(Contract):
         )
 
     async def _read_all(self, config: Any) -> tuple[ConfiguredCatalog, Reading]:
-        catalog = self._choose(await self._discover(config))
+        catalog = incremental_catalog(await self._discover(config))
         return catalog, await self._read(config, catalog, None, limit=self.record_limit)
 
     async def _resume(
