@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+
 from rivven_connect.documents import InputError, Problem
 from rivven_generator.errors import CODES, WARNINGS
 from rivven_generator.load import load_manifest

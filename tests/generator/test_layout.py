@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from ruff import find_ruff_bin
+
 from rivven_generator import layout
 
 TEXT = st.text(

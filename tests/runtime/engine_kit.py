@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import json
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +25,12 @@ from rivven_connect.pipeline import (
     PipelinePlan,
     RunSummary,
     StateStore,
+    Store,
     load_pipeline,
     plan_pipeline,
     run_pipeline,
 )
+from rivven_connect.pipeline.store import Counters, StateKey
 
 QUICK = "settings: {retry: {max_retries: 3, initial_backoff_ms: 1, max_backoff_ms: 2}}\n"
 """Settings whose retries take no time."""
@@ -285,18 +287,39 @@ def simple_plan(
     return plan_of(folder, registries({"src": source}, {"dst": sink}, transforms), text)
 
 
+class MemoryStore:
+    """A state store without a disk, for tests that run many pipelines."""
+
+    def __init__(self) -> None:
+        self.states: dict[str, dict[str, Any]] = {}
+
+    def load(self, source: str) -> dict[str, Any]:
+        return dict(self.states.get(source, {}))
+
+    def commit(self, source: str, states: Mapping[StateKey, Any], counters: Counters) -> None:
+        saved = self.states.setdefault(source, {})
+        saved.update({stream: value for (stream, _partition), value in states.items()})
+
+    def close(self) -> None:
+        pass
+
+
 def run_plan(
-    plan: PipelinePlan, *, stop_after: float | None = None, observer: Observer | None = None
+    plan: PipelinePlan,
+    *,
+    stop_after: float | None = None,
+    observer: Observer | None = None,
+    memory: MemoryStore | None = None,
 ) -> RunSummary:
     """Run a plan with its real state store; with `stop_after`, drain after so many seconds."""
 
-    async def drive(store: StateStore) -> RunSummary:
+    async def drive(store: Store) -> RunSummary:
         stop = asyncio.Event()
         if stop_after is not None:
             asyncio.get_running_loop().call_later(stop_after, stop.set)
         return await run_pipeline(plan, store=store, observer=observer, stop=stop)
 
-    store = StateStore.open(plan.state_dir, plan.name)
+    store = memory or StateStore.open(plan.state_dir, plan.name)
     try:
         return asyncio.run(asyncio.wait_for(drive(store), 20))
     finally:

@@ -41,7 +41,6 @@ class Counter(Source[CounterConfig]):
             "total": {"type": "integer"}, "page": {"type": "integer"},
             "delay_ms": {"type": "integer"}, "fails": {"type": "string"},
             "token": {"type": "string", "writeOnly": True, "format": "password"}}}
-        cls.config_type.config_schema = classmethod(lambda _cls: schema)
         return ConnectorSpec(connector_type="counter", version="1.2.3", config_schema=schema)
 
     async def check(self, config):
@@ -88,7 +87,9 @@ class Lines(BatchSink[LinesConfig]):
         return BatchConfig(max_records=50, max_wait_ms=20)
 
     async def write_batch(self, config, events):
-        await asyncio.sleep(config.hang_ms / 1000)
+        if config.hang_ms:
+            open(os.path.join(os.path.dirname(config.path), "begun"), "w").close()
+            await asyncio.sleep(config.hang_ms / 1000)
         with open(config.path, "ab") as file:
             for event in events:
                 file.write(json.dumps(event.data).encode() + b"\\n")
@@ -102,11 +103,25 @@ class Lines(BatchSink[LinesConfig]):
 
 def write_projects(folder: Path) -> None:
     """Write the projects `./counter` (a source) and `./lines` (a sink)."""
-    _project(folder / "counter", "source", "counter", "counter_kit", "Counter", SOURCE)
-    _project(folder / "lines", "sink", "lines", "lines_kit", "Lines", SINK)
+    _project(
+        folder / "counter",
+        kind="source",
+        name="counter",
+        package="counter_kit",
+        cls="Counter",
+        code=SOURCE,
+    )
+    _project(
+        folder / "lines",
+        kind="sink",
+        name="lines",
+        package="lines_kit",
+        cls="Lines",
+        code=SINK,
+    )
 
 
-def _project(folder: Path, kind: str, name: str, package: str, cls: str, code: str) -> None:
+def _project(folder: Path, *, kind: str, name: str, package: str, cls: str, code: str) -> None:
     source = folder / "src" / package
     source.mkdir(parents=True)
     (source / "__init__.py").write_text(code, encoding="utf-8")
@@ -118,7 +133,10 @@ def _project(folder: Path, kind: str, name: str, package: str, cls: str, code: s
 
 
 def write_pipeline(
-    folder: Path, source: Mapping[str, Any], settings: str = "", sink: Mapping[str, Any] | None = None
+    folder: Path,
+    source: Mapping[str, Any],
+    settings: str = "",
+    sink: Mapping[str, Any] | None = None,
 ) -> Path:
     """Write a pipeline from `./counter` to `./lines` and return its path."""
     path = folder / "pipeline.yaml"

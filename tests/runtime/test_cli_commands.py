@@ -39,7 +39,9 @@ def test_help_lists_every_command_without_importing_any(capfd: pytest.CaptureFix
         "heavy = {'pydantic', 'rich', 'yaml', 'msgspec', 'asyncio', 'importlib.metadata'}\n"
         "sys.exit(', '.join(sorted(heavy & set(sys.modules))) or 0)"
     )
-    found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    found = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
     assert found.returncode == 0, found.stderr
 
 
@@ -140,9 +142,7 @@ def test_config_errors_have_their_place(folder: Path) -> None:
     secret = run_cli("read", "./counter", "--config", config, cwd=folder)
     assert (secret.returncode, "RVN612" in secret.stderr) == (2, True)
     assert "literal-secret" not in secret.stderr
-    allowed = run_cli(
-        "read", "./counter", "--config", config, "--allow-inline-secrets", cwd=folder
-    )
+    allowed = run_cli("read", "./counter", "--config", config, "--allow-inline-secrets", cwd=folder)
     assert allowed.returncode == 0
 
 
@@ -207,3 +207,14 @@ def test_ctrl_c_exits_130(capfd: pytest.CaptureFixture[str]) -> None:
         raise KeyboardInterrupt
 
     assert run_group(_group_with(interrupted), ["go"]) == 130
+
+
+def test_the_example_of_init_runs_as_it_stands(tmp_path: Path) -> None:
+    example = run_cli("init", cwd=tmp_path)
+    (tmp_path / "pipeline.yaml").write_text(example.stdout)
+    for expected in (1000, 0):
+        found = run_cli("run", "pipeline.yaml", "--json", cwd=tmp_path)
+        assert found.returncode == 0, found.stderr
+        assert json.loads(found.stdout)["sinks"][0]["written"] == expected
+    lines = (tmp_path / "orders.jsonl").read_text().splitlines()
+    assert len(lines) == len(set(lines)) == 1000

@@ -86,13 +86,13 @@ def test_a_drain_that_takes_too_long_exits_6(folder: Path) -> None:
         folder, {"total": 10}, "shutdown_timeout_ms: 100", sink={"hang_ms": 60_000}
     )
     process = start_cli("run", file, cwd=folder)
-    wait_until(lambda: (folder / ".rivven-state" / "pipeline.db").exists())
-    wait_until(lambda: (folder / ".rivven-state" / "pipeline.marker").exists())
+    assert process.stderr is not None
+    assert "started" in process.stderr.readline()
+    wait_until((folder / "begun").exists)
     process.send_signal(signal.SIGTERM)
     _, stderr = process.communicate(timeout=15)
-    assert process.returncode in {0, 6}, stderr
-    if process.returncode == 6:
-        assert "Traceback" not in stderr
+    assert process.returncode == 6, stderr
+    assert "Traceback" not in stderr
 
 
 def test_a_second_signal_ends_at_once(folder: Path) -> None:
@@ -100,6 +100,7 @@ def test_a_second_signal_ends_at_once(folder: Path) -> None:
     process = start_cli("run", file, cwd=folder)
     assert process.stderr is not None
     assert "started" in process.stderr.readline()
+    wait_until((folder / "begun").exists)
     process.send_signal(signal.SIGTERM)
     assert "stopping" in process.stderr.readline()
     process.send_signal(signal.SIGTERM)
@@ -109,9 +110,7 @@ def test_a_second_signal_ends_at_once(folder: Path) -> None:
 
 def test_errors_of_connectors_exit_3_without_a_traceback(folder: Path) -> None:
     for fails in ("bug", "auth"):
-        file = write_pipeline(
-            folder, {"fails": fails, "token": "${env:COUNTER_TOKEN}"}
-        )
+        file = write_pipeline(folder, {"fails": fails, "token": "${env:COUNTER_TOKEN}"})
         found = run_cli("run", file, cwd=folder, env={"COUNTER_TOKEN": CANARY})
         assert found.returncode == 3
         assert "Traceback" not in found.stderr
@@ -133,7 +132,6 @@ def test_a_damaged_state_exits_4(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "code"),
     [
-        (("total: ", "totl: "), None),
         (('version: "1.0"', 'version: "2.0"'), "RVN713"),
         (("topics: [numbers]", "topics: [number]"), "RVN716"),
         (("connector: ./lines", "connector: ./nowhere"), "RVN705"),
@@ -146,11 +144,9 @@ def test_a_damaged_state_exits_4(folder: Path) -> None:
     ],
 )
 def test_bad_input_exits_2_with_its_place_and_no_traceback(
-    folder: Path, change: tuple[str, str], code: str | None
+    folder: Path, change: tuple[str, str], code: str
 ) -> None:
     file = write_pipeline(folder, {"total": 10})
-    if code is None:
-        return
     text = file.read_text()
     assert change[0] in text
     file.write_text(text.replace(*change))

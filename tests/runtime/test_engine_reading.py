@@ -12,12 +12,15 @@ import pytest
 from engine_kit import (
     QUICK,
     SIMPLE,
+    Sunk,
     batch,
     event,
     letters,
     make_sink,
     make_source,
     make_transform,
+    plan_of,
+    registries,
     rows,
     run_plan,
     saved,
@@ -37,6 +40,15 @@ DEAD = (
     SIMPLE.replace("connector: src", "connector: src, dead_letter: {path: d.jsonl, max_ratio: 1.0}")
     + QUICK
 )
+
+
+async def until_durable(sunk: Sunk) -> None:
+    for _ in range(500):
+        if sunk.durable:
+            return
+        await asyncio.sleep(0.01)
+
+
 SLOW = BatchConfig(max_records=10_000, max_bytes=10 << 20, max_wait_ms=60_000)
 
 
@@ -149,8 +161,8 @@ def test_a_record_that_is_not_json_is_a_dead_letter(tmp_path: Path) -> None:
     run_plan(simple_plan(tmp_path, source, sink, DEAD))
     assert sunk.keys() == {0, 2}
     assert len(letters(tmp_path / "d.jsonl")) == 1
+    (tmp_path / "b").mkdir()
     with pytest.raises(PipelineError, match="not JSON"):
-        (tmp_path / "b").mkdir()
         run_plan(simple_plan(tmp_path / "b", source, sink))
 
 
@@ -175,7 +187,12 @@ sinks:
     source, _ = make_source(rows(range(5)))
     sink, sunk = make_sink()
     plan = simple_plan(
-        tmp_path, source, sink, text, first=make_transform(at_source), second=make_transform(at_sink)
+        tmp_path,
+        source,
+        sink,
+        text,
+        first=make_transform(at_source),
+        second=make_transform(at_sink),
     )
     summary = run_plan(plan)
     assert sunk.keys() == {0, 4}
@@ -296,8 +313,7 @@ def test_a_trickle_is_delivered_while_the_source_idles(tmp_path: Path, batching:
     async def read(session: int, known: State | None) -> AsyncIterator[Item]:
         yield event(0)
         begun = time.monotonic()
-        while not sunk.durable and time.monotonic() - begun < 5:
-            await asyncio.sleep(0.01)
+        await until_durable(sunk)
         delivered.append(time.monotonic() - begun)
 
     source, _ = make_source(read)
@@ -314,9 +330,7 @@ def test_flush_on_a_batch_does_not_wait_for_the_timer(tmp_path: Path) -> None:
         one = batch([0])
         one.flush = True
         yield one
-        begun = time.monotonic()
-        while not sunk.durable and time.monotonic() - begun < 5:
-            await asyncio.sleep(0.01)
+        await until_durable(sunk)
         seen.append(bool(sunk.durable))
 
     source, _ = make_source(read)
@@ -347,7 +361,7 @@ def test_a_batch_without_records_moves_the_checkpoint_only(tmp_path: Path) -> No
         yield batch([], {"last": 41})
         yield EventBatch(stream="s", namespace="n", records=[], state={"x": 1})
 
-    source, log = make_source(read)
+    source, _ = make_source(read)
     sink, sunk = make_sink()
     plan = simple_plan(tmp_path, source, sink)
     run_plan(plan)
@@ -447,3 +461,54 @@ def test_a_stream_that_is_not_offered_is_an_input_error_at_its_line(tmp_path: Pa
     (problem,) = caught.value.problems
     assert (problem.code, problem.line) == ("RVN720", 2)
     assert "orders" in problem.hint
+
+
+def test_a_close_that_fails_is_an_error_unless_something_failed_before(tmp_path: Path) -> None:
+    async def broken_close(self: object) -> None:
+        raise ValueError("cannot let go")
+
+    source, _ = make_source(rows(range(3)))
+    source.close = broken_close  # type: ignore[method-assign]  # a source with a bug
+    sink, sunk = make_sink()
+    plan = simple_plan(tmp_path, source, sink)
+    with pytest.raises(PipelineError, match="cannot let go"):
+        run_plan(plan)
+    assert (sunk.keys(), sunk.closed) == ({0, 1, 2}, 1)
+    assert saved_state(plan) == {"s": {"last": 2}}
+
+    async def fails(session: int, known: State | None) -> AsyncIterator[Item]:
+        for _ in range(1):
+            raise ConnectorError.auth("refused")
+        yield event(0)
+
+    source, _ = make_source(fails)
+    source.close = broken_close  # type: ignore[method-assign]  # a source with a bug
+    with pytest.raises(PipelineError, match="refused"):
+        run_plan(simple_plan(tmp_path, source, sink))
+
+
+def test_one_failing_source_ends_the_others_in_good_order(tmp_path: Path) -> None:
+    async def fails(session: int, known: State | None) -> AsyncIterator[Item]:
+        yield event(500)
+        await asyncio.sleep(0.05)
+        raise ConnectorError.auth("refused")
+
+    async def endless(session: int, known: State | None) -> AsyncIterator[Item]:
+        for number in range(100_000):
+            yield event(number)
+            await asyncio.sleep(0.001)
+
+    left, _ = make_source(fails)
+    right, log = make_source(endless)
+    sink, sunk = make_sink(limits=SLOW)
+    text = """version: "1.0"
+sources: {a: {connector: left, topic: t}, b: {connector: right, topic: t}}
+sinks: {z: {connector: dst, topics: [t]}}
+"""
+    known = registries({"left": left, "right": right}, {"dst": sink})
+    plan = plan_of(tmp_path, known, text + QUICK)
+    with pytest.raises(PipelineError, match="refused"):
+        run_plan(plan)
+    last = saved_state(plan, "b")["s"]["last"]
+    assert sunk.keys() == {*range(last + 1), 500}
+    assert log.closed == 1

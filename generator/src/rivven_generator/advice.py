@@ -6,6 +6,7 @@ import dataclasses
 import posixpath
 
 from rivven_generator.disk import Disk
+from rivven_generator.hook_imports import hook_imports
 from rivven_generator.hooks import missing_hooks
 from rivven_generator.load import LoadedManifest
 from rivven_generator.plan import Layout
@@ -14,12 +15,16 @@ from rivven_generator.validator_stubs import declared_validators, missing_valida
 
 @dataclasses.dataclass(frozen=True)
 class Missing:
-    """One method or function that the manifest declares and `file` does not define."""
+    """One method or function that the manifest declares and `file` does not define.
+
+    `imports` are the lines that the stubs of all missing hooks need.
+    """
 
     name: str
     file: str
     place: str
     stub: str
+    imports: str = ""
 
 
 def author_file(layout: Layout, name: str) -> str:
@@ -39,7 +44,8 @@ def find_missing(disk: Disk, loaded: LoadedManifest, layout: Layout) -> list[Mis
     if source is not None:
         place = f"class {manifest.class_names.connector}"
         hooks = missing_hooks(loaded, source.decode("utf-8", "replace"))
-        found += [Missing(hook.name, path, place, hook.stub) for hook in hooks]
+        imports = hook_imports(manifest, hooks) if hooks else ""
+        found += [Missing(hook.name, path, place, hook.stub, imports) for hook in hooks]
     path = author_file(layout, "validators")
     if declared_validators(manifest):
         text = (disk.read(path) or b"").decode("utf-8", "replace")
@@ -54,4 +60,7 @@ def render_missing(missing: list[Missing]) -> str:
     for one in missing:
         place = f"{one.file}, {one.place}" if one.place else one.file
         parts.append(f"not written yet: {one.name} (add it to {place})\n\n{one.stub}")
+    imports = next((one.imports for one in missing if one.imports), "")
+    if imports:
+        parts.append(f"the methods need:\n\n{imports}\n")
     return "\n".join(parts)

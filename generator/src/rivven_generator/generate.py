@@ -23,10 +23,10 @@ from rivven_generator.lockfile import (
 )
 from rivven_generator.ownership import Decision, render_diff
 from rivven_generator.plan import Layout, embedded_layout, plan_generated, standalone_layout
-from rivven_generator.project import PYPROJECT, lies_in, opened_project, require_layout
+from rivven_generator.project import PYPROJECT, displayed, lies_in, opened_project, require_layout
 from rivven_generator.project_errors import ProjectConflict, project_error
 from rivven_generator.validator_stubs import declared_validators, validators_module
-from rivven_generator.write import Written, decided, write_generated
+from rivven_generator.write import Written, decided, located, write_generated
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,7 +85,7 @@ def check_project(folder: str) -> None:
         decision = decided(disk, planned.plan, planned.lock)
         problems = _drift(decision) + pyproject.differences(lines, PYPROJECT)
         if problems:
-            raise ProjectConflict(problems, diff=differences(decision))
+            raise ProjectConflict(located(disk, problems), diff=differences(decision))
 
 
 def preview_project(folder: str) -> str:
@@ -106,7 +106,7 @@ def plan_project(disk: Disk) -> Planned:
     old = load_lock(disk)
     _refuse_newer(disk, old)
     locked = require_layout(disk, old)
-    loaded = load_manifest(disk.shown(MANIFEST_FILE))
+    loaded = load_manifest(displayed(disk.shown(MANIFEST_FILE)))
     layout = (
         embedded_layout(locked.tests_dir) if locked.embedded else standalone_layout(loaded.manifest)
     )

@@ -90,8 +90,8 @@ def _load_record_schema(document: Document, index: int, name: str) -> Document:
         target = os.path.realpath(os.path.join(folder, name))
         if os.path.commonpath([folder, target]) != folder:
             reason = "leads out of the manifest's folder"
-        elif not os.path.exists(target):
-            reason = "does not exist"
+        elif not os.path.isfile(target):
+            reason = "does not exist" if not os.path.exists(target) else "is not a regular file"
     if reason:
         raise InputError(
             [document.problem("RVN404", f"the schema file {reason}", ("streams", index, "schema"))]

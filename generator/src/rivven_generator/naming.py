@@ -15,6 +15,7 @@ import unicodedata
 from rivven_generator.reserved import (
     ANNOTATION_NAMES,
     CONTRACT_HOOKS,
+    DEVICE_NAMES,
     MODEL_ATTRIBUTES,
     OWN_MODULES,
     RESERVED_MODULES,
@@ -55,8 +56,8 @@ def package_conflict(package: str) -> str | None:
     A package below `rivven_connect` is legal: that is where our own connectors live.
     """
     parts = package.split(".")
-    if any(keyword.iskeyword(part) for part in parts):
-        return "a part of it is a Python keyword"
+    if any(keyword.iskeyword(part) or part in DEVICE_NAMES for part in parts):
+        return "a part of it is a keyword of Python or a device of Windows"
     if parts[0] in STANDARD_LIBRARY:
         return f"it hides the standard library's module {parts[0]!r}"
     if len(parts) == 1 and package in OWN_MODULES:

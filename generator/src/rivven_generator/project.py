@@ -63,6 +63,12 @@ def ancestors(folder: str) -> list[str]:
     return found
 
 
+def displayed(path: str) -> str:
+    """Return a path as a person in the current folder would write it."""
+    near = os.path.relpath(path)
+    return path if near.startswith("..") else near
+
+
 def relative(path: str, start: str) -> str:
     """Return the POSIX path from `start` to `path`, empty if they are the same."""
     found = os.path.relpath(path, start).replace(os.sep, "/")

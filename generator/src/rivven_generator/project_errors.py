@@ -40,11 +40,10 @@ PROJECT_CODES: Mapping[str, str] = MappingProxyType(
         "RVN510": "an interrupted run waits to be finished",
         "RVN511": "target folder is not empty",
         "RVN512": "pyproject.toml does not fit the manifest",
-        "RVN513": "hook is not written yet",
+        "RVN513": "manifest describes another connector",
         "RVN514": "two paths that some file systems cannot tell apart",
         "RVN515": "pyproject.toml cannot be edited",
         "RVN516": "package folder does not fit the package name",
-        "RVN517": "manifest describes another connector",
     }
 )
 """Code -> title; a code is never reused for another meaning."""

@@ -10,6 +10,7 @@ import json
 from typing import Any
 
 from rivven_generator import naming
+from rivven_generator.hook_imports import hook_imports
 from rivven_generator.hooks import declared_hooks
 from rivven_generator.imports import import_block, import_line
 from rivven_generator.layout import LINE_LENGTH
@@ -18,7 +19,6 @@ from rivven_generator.manifest import Kind, Manifest
 from rivven_generator.pyproject import TOOLKIT_REQUIREMENT, expected_lines
 from rivven_generator.render import markdown_text, toml_text
 
-_ABC_NAMES = ("AsyncIterator", "Sequence")
 _AMBIGUOUS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
 _MODELINE = "# yaml-language-server: $schema=./.rivven/manifest.schema.json\n"
 
@@ -78,7 +78,7 @@ def project_view(loaded: LoadedManifest) -> dict[str, Any]:
         ).replace("from pytest import fixture", "import pytest"),
         "declarations": {hook.name: hook.declaration for hook in hooks},
         "stubs": [hook.stub.rstrip("\n") for hook in hooks],
-        "stub_imports": _stub_imports(loaded),
+        "stub_imports": hook_imports(manifest, hooks, more={names.base}),
         "toml": _toml(manifest),
         "markdown": {
             "title": markdown_text(manifest.title or manifest.name),
@@ -112,26 +112,6 @@ def _starter(manifest: Manifest, generated: str) -> dict[str, str]:
         ),
         "test_line": _fitted(f"async def {test}", f"config: {names.config}", " -> None:"),
     }
-
-
-def _stub_imports(loaded: LoadedManifest) -> str:
-    """Return the imports of a module that holds the stub of every hook."""
-    manifest = loaded.manifest
-    hooks = declared_hooks(loaded)
-    text = " ".join(hook.declaration for hook in hooks)
-    own = {manifest.class_names.base}
-    for name in (manifest.class_names.config, *(s.record_class for s in manifest.streams)):
-        own |= {name} if name in text else set()
-    return import_block(
-        manifest.package,
-        {
-            "collections.abc": {name for name in _ABC_NAMES if f"{name}[" in text},
-            "rivven_connect": {"HookMissing", *(n for hook in hooks for n in hook.imports)}
-            if hooks
-            else (),
-            f"{manifest.package}._generated": own,
-        },
-    )
 
 
 def _fitted(head: str, arguments: str, tail: str) -> str:

@@ -59,9 +59,9 @@ def json_text(value: Any) -> str:
 
 
 def toml_text(value: Any) -> str:
-    """Return a text or list of texts as TOML; basic strings are JSON strings in ASCII."""
+    """Return a text or list of texts as TOML, basic strings in ASCII."""
     if isinstance(value, str):
-        return json.dumps(value).replace("\x7f", "\\u007f")
+        return f'"{"".join(_toml_character(character) for character in value)}"'
     if isinstance(value, Mapping):
         raise TypeError("tables are written by the template")
     return "[" + ", ".join(toml_text(item) for item in value) + "]"
@@ -75,6 +75,13 @@ def code_text(text: Any) -> str:
     fence = "`" * (max(map(len, re.findall("`+", line)), default=0) + 1)
     pad = " " if line.startswith("`") or line.endswith("`") else ""
     return f"{fence}{pad}{line}{pad}{fence}"
+
+
+def _toml_character(character: str) -> str:
+    """Return one character of a basic string; TOML, unlike JSON, has no surrogate pairs."""
+    if ord(character) > 0xFFFF:
+        return f"\\U{ord(character):08x}"
+    return json.dumps(character)[1:-1].replace("\x7f", "\\u007f")
 
 
 def markdown_text(text: Any) -> str:

@@ -49,7 +49,12 @@ DEPENDENCIES = _words(
 PROJECT_FOLDERS = frozenset({"build", "dist", "docs", "setup", "src", "tests"})
 """Folders and files of a connector project that an import package must not stand beside."""
 
-RESERVED_MODULES = STANDARD_LIBRARY | OWN_MODULES | DEPENDENCIES | PROJECT_FOLDERS
+DEVICE_NAMES = frozenset(
+    {"aux", "con", "nul", "prn", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))}
+)
+"""Names that Windows keeps for devices, whatever their folder."""
+
+RESERVED_MODULES = STANDARD_LIBRARY | OWN_MODULES | DEPENDENCIES | PROJECT_FOLDERS | DEVICE_NAMES
 
 RUNTIME_CLASSES = _words(
     """
@@ -66,7 +71,7 @@ RUNTIME_CLASSES = _words(
 
 MODEL_ATTRIBUTES = _words(
     """
-    construct copy dict dump example from_orm json parse parse_file parse_obj parse_raw rules schema
+    config_schema construct copy dict dump example from_orm json parse parse_file parse_obj parse_raw rules schema
     schema_json self update_forward_refs validate
     """
 )

@@ -160,7 +160,7 @@ def _loaded(request: Request, *, package: str) -> LoadedManifest:
     manifest = loaded.manifest
     if (manifest.kind, manifest.name) != (request.kind, request.name):
         raise project_error(
-            "RVN517",
+            "RVN513",
             f"describes the {manifest.kind} {manifest.name!r}, not the {request.kind} {request.name!r}",
             f"run `rivven new {manifest.kind} {manifest.name}`",
             path=request.manifest,

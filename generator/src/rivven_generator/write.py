@@ -11,8 +11,9 @@ from collections.abc import Mapping, Sequence
 from rivven_generator.disk import Disk
 from rivven_generator.journal import Change, apply_changes, digest
 from rivven_generator.lockfile import LOCK_FILE, Lock, LockedFile, Owner
-from rivven_generator.ownership import Conflict, Decision, check_paths, decide
-from rivven_generator.project_errors import ProjectConflict
+from rivven_generator.ownership import Decision, check_paths, decide
+from rivven_generator.project import displayed
+from rivven_generator.project_errors import Problem, ProjectConflict
 
 BACKUP_FOLDER = ".rivven/backup"
 
@@ -63,7 +64,10 @@ def write_generated(
     verify_texts(plan)
     decision = decided(disk, plan, lock)
     if decision.conflicts and not force:
-        raise conflict_error(decision.conflicts)
+        raise ProjectConflict(
+            located(disk, [conflict.problem for conflict in decision.conflicts]),
+            diff="".join(conflict.diff for conflict in decision.conflicts),
+        )
     overwritten = [conflict.change for conflict in decision.conflicts]
     backups = [_backup(disk, change) for change in overwritten if change.old is not None]
     born = _births(disk, once or {}, lock)
@@ -78,12 +82,12 @@ def write_generated(
     )
 
 
-def conflict_error(conflicts: Sequence[Conflict]) -> ProjectConflict:
-    """Return the refusal to overwrite what people wrote, with the diffs."""
-    return ProjectConflict(
-        [conflict.problem for conflict in conflicts],
-        diff="".join(conflict.diff for conflict in conflicts),
-    )
+def located(disk: Disk, problems: Sequence[Problem]) -> list[Problem]:
+    """Return the problems with paths that lead to the files from the current folder."""
+    return [
+        dataclasses.replace(problem, path=displayed(disk.shown(str(problem.path))))
+        for problem in problems
+    ]
 
 
 def verify_texts(plan: Mapping[str, str]) -> None:

@@ -14,6 +14,8 @@ from types import MappingProxyType
 
 from pydantic_core import SchemaError, SchemaValidator, core_schema
 
+from rivven_connect._hostnames import is_hostname
+
 _PCT = "%[0-9A-Fa-f]{2}"
 _UNRESERVED = r"A-Za-z0-9\-._~"
 _SUB_DELIMS = r"!$&'()*+,;="
@@ -27,7 +29,6 @@ _URI = re.compile(
     re.ASCII,
 )
 _IP_FUTURE = re.compile(rf"v[0-9A-Fa-f]+\.[{_UNRESERVED}{_SUB_DELIMS}:]+")
-_LABEL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
 _ATEXT = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
 _QUOTED = re.compile(r'"(?:[ !#-\[\]-~]|\\[ -~])*"')
 _UUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
@@ -38,7 +39,6 @@ _DURATION = re.compile(
     r"(?:T(?=\d)(?:\d+H(?:\d+M(?:\d+S)?)?|\d+M(?:\d+S)?|\d+S))?)",
     re.ASCII,
 )
-_LONGEST_HOSTNAME = 253
 _LONGEST_LOCAL_PART = 64
 
 
@@ -51,13 +51,6 @@ def is_uri(text: str) -> bool:
     return literal is None or is_ipv6(literal) or _IP_FUTURE.fullmatch(literal) is not None
 
 
-def is_hostname(text: str) -> bool:
-    """Whether the text is a host name (RFC 1123, section 2.1)."""
-    return len(text) <= _LONGEST_HOSTNAME and all(
-        _LABEL.fullmatch(label) and label[2:4] != "--" for label in text.split(".")
-    )
-
-
 def is_email(text: str) -> bool:
     """Whether the text is a mail address (RFC 5321, section 4.1.2)."""
     local, at, domain = text.rpartition("@")
@@ -67,7 +60,7 @@ def is_email(text: str) -> bool:
         return False
     if domain.startswith("[") and domain.endswith("]"):
         literal = domain[1:-1]
-        return is_ipv6(literal[5:]) if literal.startswith("IPv6:") else is_ipv4(literal)
+        return is_ipv6(literal[5:]) if literal.lower().startswith("ipv6:") else is_ipv4(literal)
     return is_hostname(domain)
 
 

@@ -6,10 +6,10 @@ Only names, entry point texts and generated `spec.json` files are read here, so 
 
 from __future__ import annotations
 
-import difflib
-import importlib.metadata
 import importlib.util
-import json
+import os
+import re
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -59,6 +59,8 @@ class Located:
         """Return the generated spec as plain JSON; of a connector without one, what is known."""
         path = self.spec_file()
         if path is not None:
+            import json  # noqa: PLC0415  # `spec` prints the file as it is
+
             try:
                 found = json.loads(path.read_text(encoding="utf-8"))
             except (OSError, ValueError) as error:
@@ -90,17 +92,48 @@ def installed() -> tuple[Located, ...]:
 
 
 def _entry_points() -> Iterator[Located]:
-    points = importlib.metadata.entry_points()
-    for kind, group in GROUPS.items():
-        for point in points.select(group=group):
-            dist = point.dist
-            yield Located(
-                kind=kind,
-                name=point.name,
-                target=point.value.replace(" ", ""),
-                distribution=dist.name if dist else "",
-                distribution_version=dist.version if dist else "",
-            )
+    """Read the entry points of every distribution on the path; the first of a name counts.
+
+    `importlib.metadata` would say the same and costs more than the rest of `spec` together. Layout:
+    packaging.python.org, "Recording installed projects" and "Entry points specification".
+    """
+    seen = set()
+    for folder in sys.path:
+        for name in sorted(_listed(folder)):
+            if name.endswith(".dist-info"):
+                distribution, _, version = name.removesuffix(".dist-info").partition("-")
+                key = re.sub(r"[-_.]+", "-", distribution).lower()
+                if key not in seen:
+                    seen.add(key)
+                    text = _read(os.path.join(folder, name, "entry_points.txt"))
+                    yield from _parse(text, key, version)
+
+
+def _listed(folder: str) -> list[str]:
+    try:
+        return os.listdir(folder or ".")
+    except OSError:
+        return []
+
+
+def _read(path: str) -> str:
+    try:
+        with open(path, encoding="utf-8") as file:
+            return file.read()
+    except OSError:
+        return ""
+
+
+def _parse(text: str, distribution: str, version: str) -> Iterator[Located]:
+    kinds = {group: kind for kind, group in GROUPS.items()}
+    kind = None
+    for line in map(str.strip, text.splitlines()):
+        if line.startswith("["):
+            kind = kinds.get(line.strip("[] "))
+        elif kind and "=" in line and not line.startswith(("#", ";")):
+            name, _, value = line.partition("=")
+            target = value.partition("[")[0].replace(" ", "")
+            yield Located(kind, name.strip(), target, distribution, version)
 
 
 def find_installed(text: str, kind: str | None = None) -> Located:
@@ -144,6 +177,8 @@ def _unknown(name: str, kind: str | None) -> LookupFailure:
 
 def unknown_connector(name: str, kind: str | None, names: Sequence[str]) -> LookupFailure:
     """Return the failure for a name that nobody has, with the nearest or all names as hint."""
+    import difflib  # noqa: PLC0415  # only after a typing error
+
     near = difflib.get_close_matches(name, names, n=1)
     listed = ", ".join(names) or "none; install one, or name a project folder like `./my-source`"
     hint = f"did you mean {near[0]!r}?" if near else f"available: {listed}"

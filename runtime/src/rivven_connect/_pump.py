@@ -45,14 +45,15 @@ class Pump:
     async def chunks(self) -> AsyncIterator[list[Any]]:
         """Yield lists of rows, each with everything that has arrived; re-raise the hook's error."""
         while True:
-            await self._arrived.wait()
-            self._arrived.clear()
+            self._arrived.clear()  # before looking, so that what arrives meanwhile wakes us
             count = len(self._waiting)
             if count:
                 yield [self._waiting.popleft() for _ in range(count)]
                 self._space.set()
             elif self._done:
                 break
+            else:
+                await self._arrived.wait()
         if self._task is not None:
             await self._task
 

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import enum
-import importlib
-import inspect
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +10,7 @@ from typing import Any, ClassVar, Generic, Self, TypeVar
 
 from rivven_connect._connector import Connector
 from rivven_connect._errors import ConnectorError
+from rivven_connect._importing import import_connector
 from rivven_connect._installed import (
     Located,
     LookupFailure,
@@ -22,9 +20,10 @@ from rivven_connect._installed import (
     locate,
     unknown_connector,
 )
+from rivven_connect._json import JsonObject
 from rivven_connect._sink import Sink
 from rivven_connect._source import Source
-from rivven_connect._spec import ConnectorSpec
+from rivven_connect._spec import ConnectorSpec, config_schema
 from rivven_connect._transform import Transform
 
 C = TypeVar("C", bound=Connector[Any])
@@ -50,6 +49,10 @@ class Factory(Generic[C]):
     def spec(self) -> ConnectorSpec:
         """Return what the connector is."""
         return self.cls.spec()
+
+    def config_schema(self) -> JsonObject:
+        """Return the JSON Schema of the config: what the spec says, else what the class says."""
+        return self.spec().config_schema or config_schema(self.config_cls)
 
     def create(self) -> C:
         """Return a new connector; nothing is shared with an earlier one."""
@@ -180,7 +183,7 @@ class Registry(Generic[C]):
     __len__ = len  # noqa: A003  # `len()` above is the original's name
 
     def _load(self, found: Located) -> Factory[C]:
-        cls = _import_class(found, self.contract)
+        cls = import_connector(found, self.contract)
         return Factory(found.name, cls, cls.config_type)
 
 
@@ -233,52 +236,3 @@ class Registries:
             "transform": self.transforms,
         }
         return by_kind[kind]
-
-
-def _import_class(found: Located, contract: type[Any]) -> type[Any]:
-    """Import the connector's class; whatever its code raises becomes one `LookupFailure`."""
-    if found.root is not None and str(found.root) not in sys.path:
-        sys.path.insert(0, str(found.root))
-        importlib.invalidate_caches()
-    module_name, _, attribute = found.target.partition(":")
-    try:
-        module = importlib.import_module(module_name)
-        cls = _class_in(module, attribute, contract)
-    except LookupFailure:
-        raise
-    except Exception as error:  # a plugin may raise anything while it is imported
-        owner = f" of {found.distribution}" if found.distribution else ""
-        raise LookupFailure(
-            "RVN704",
-            f"{found.kind} {found.name!r}{owner} cannot be imported: "
-            f"{type(error).__name__}: {error}",
-            f"`python -c 'import {module_name}'` shows where; its extra may not be installed",
-        ) from error
-    origin = Path(inspect.getfile(cls)).resolve()
-    if found.root is not None and found.root not in origin.parents:
-        raise LookupFailure(
-            "RVN704",
-            f"{module_name} was imported from {origin}, not from {found.root}",
-            "two connectors of one run need two package names",
-        )
-    return cls
-
-
-def _class_in(module: Any, attribute: str, contract: type[Any]) -> type[Any]:
-    if attribute:
-        found = [getattr(module, attribute)]
-    else:
-        found = [one for one in vars(module).values() if _is_own(one, module, contract)]
-    usable = [one for one in found if isinstance(one, type) and issubclass(one, contract)]
-    if len(usable) != 1:
-        wanted = attribute or f"exactly one {contract.__name__}"
-        raise LookupFailure("RVN704", f"{module.__name__} does not define {wanted}")
-    return usable[0]
-
-
-def _is_own(value: object, module: Any, contract: type[Any]) -> bool:
-    return (
-        isinstance(value, type)
-        and issubclass(value, contract)
-        and value.__module__ == module.__name__
-    )

@@ -25,6 +25,7 @@ def container_edges(site: Site, samples: Samples, walker: Walker) -> Iterator[Ed
         yield from _list(site, samples, walker)
     elif isinstance(site.value, dict):
         yield from _required(site)
+        yield from _optional(site)
         yield from _undeclared(site)
         yield from _sizes(site, samples, walker)
 
@@ -63,6 +64,15 @@ def _required(site: Site) -> Iterator[Edge]:
         if name in site.value and name != site.tag:
             path = (*site.path, name)
             yield Edge("required", "required", (Try(site.base, path, ABSENT, path),), MUST, name)
+
+
+def _optional(site: Site) -> Iterator[Edge]:
+    """What need not be there may be left out; where a base does so, that is shown already."""
+    for name in site.node.get("properties", {}):
+        path = (*site.path, name)
+        if name in site.value and name not in site.node.get("required", ()) and not site.authors:
+            tries = (Try(site.base, path, ABSENT, path),)
+            yield Edge("optional", "", tries, SHOULD, name)
 
 
 def _undeclared(site: Site) -> Iterator[Edge]:
@@ -145,7 +155,6 @@ def _union(site: Site, samples: Samples, walker: Walker) -> Iterator[Edge]:
     if isinstance(site.value, dict):
         yield wrong(ABSENT, MUST, "no tag")
         yield wrong("unexpected", MUST, "unknown tag")
-        yield wrong(None, MAY, "null tag")
         yield wrong(1, MAY, "number as tag")
         yield from _confusion(site, samples, walker, tag)
     if site.path:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from rivven_connect.documents import to_pointer
-from rivven_generator.cases.bases import all_bases
+from rivven_generator.cases.bases import Bases
 from rivven_generator.cases.container_edges import container_edges
 from rivven_generator.cases.edges import MUST, Edge, Try
 from rivven_generator.cases.invalid import invalid_cases
@@ -29,6 +29,8 @@ from rivven_generator.manifest import Rule
 MOST_CASES: Final = 400
 _MOST_SITES: Final = 3
 """Bases in which a case is tried before it is given up."""
+
+_SHORTEST_CANARY: Final = 4
 
 Identity = tuple[Key, str, str, str]
 
@@ -58,7 +60,9 @@ def derive_cases(
     """
     walker, judge = Walker(compiled), Judge(compiled, rules)
     samples = Samples(walker, _known(walker, valid))
-    bases = all_bases(valid, list(rules), judge, samples, walker)
+    collected = Bases(rules, judge, samples, walker)
+    collected.collect(valid)
+    bases = collected.configs
     if not bases:
         return CasesView(bases)
     sites = [site for name, config in bases.items() for site in walker.sites(name, config)]
@@ -96,6 +100,13 @@ def _groups(
 ) -> list[_Group]:
     """Return what is to be built, in the order of the schema."""
     groups: dict[Identity, _Group] = {}
+    left_out = {
+        (site.key, "optional", "", name)
+        for site in sites
+        if isinstance(site.value, dict) and (site.is_branch or "oneOf" not in site.node)
+        for name in site.node.get("properties", {})
+        if name not in site.value
+    }
     met: dict[tuple[Key, bool], int] = {}
     for site in sites:
         kind = (site.key, site.is_branch)
@@ -106,7 +117,7 @@ def _groups(
             identity = (site.key, edge.keyword, edge.rule, edge.label)
             group = groups.setdefault(identity, _Group(to_pointer(site.path), edge, []))
             group.tries += edge.tries
-    return list(groups.values())
+    return [group for identity, group in groups.items() if identity not in left_out]
 
 
 def _edges(
@@ -190,7 +201,8 @@ class _Builder:
         for value in secret_values(site, self._samples, number):
             config = changed(self._bases[site.base], site.path, value)
             elsewhere = changed(self._bases[site.base], site.path, None)
-            if len(value) < 6 or shows_up(elsewhere, value) or not self._judge.accepts(config):
+            findable = len(value) >= _SHORTEST_CANARY or (value and not value.isascii())
+            if not findable or shows_up(elsewhere, value) or not self._judge.accepts(config):
                 continue
             if self._samples.fits(site.node, value):
                 return value

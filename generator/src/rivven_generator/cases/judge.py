@@ -53,11 +53,11 @@ class Judge:
         """Return every reason against `config`, as the class reports it."""
         found: dict[str, set[str]] = {}
         for error in self._validator.iter_errors(config):
-            for pointer, rule in self._read(error):
+            for pointer, rule in self._read(error, config):
                 found.setdefault(pointer, set()).add(rule)
         return {(pointer, rule) for pointer in found for rule in _reported(found[pointer])}
 
-    def _read(self, error: Any) -> Iterator[Failure]:
+    def _read(self, error: Any, config: Json) -> Iterator[Failure]:
         path, place = list(error.instance_path), list(error.schema_path)
         kind = error.kind.name
         if place[0] == "allOf":
@@ -67,23 +67,23 @@ class Judge:
             yield to_pointer([*path, error.kind.property]), "required"
         elif kind == "additionalProperties":
             yield from ((to_pointer([*path, n]), kind) for n in error.kind.unexpected)
+        elif kind == "falseSchema":  # an object that declares nothing; the error names no property
+            yield from (
+                (to_pointer([*path, name]), "additionalProperties") for name in at(config, path)
+            )
         elif kind == "oneOf":
-            yield from self._read_union(error, path, place)
+            yield from self._read_union(error, config)
         else:
             yield to_pointer(path), str(place[-1])
 
-    def _read_union(
-        self, error: Any, path: list[str | int], place: list[str | int]
-    ) -> Iterator[Failure]:
-        union: Any = self._compiled
-        for step in place[:-1]:
-            union = union[step]
+    def _read_union(self, error: Any, config: Json) -> Iterator[Failure]:
+        union = at(self._compiled, list(error.schema_path)[:-1])
         index = branch_index(self._compiled, union, error.instance)
         if index is None:
-            yield to_pointer(path), "oneOf"
+            yield to_pointer(list(error.instance_path)), "oneOf"
         else:
             for inner in error.kind.context[index]:
-                yield from self._read(inner)
+                yield from self._read(inner, config)
 
 
 def branch_index(root: Mapping[str, Any], union: Mapping[str, Any], value: Json) -> int | None:
@@ -94,6 +94,18 @@ def branch_index(root: Mapping[str, Any], union: Mapping[str, Any], value: Json)
         return None
     tags = [tag_of(resolve(root, branch), tag) for branch in union["oneOf"]]
     return tags.index(given) if given in tags else None
+
+
+def at(config: Json, path: Sequence[str | int]) -> Json:
+    """Return what is at `path`, or `ABSENT`."""
+    for step in path:
+        if isinstance(config, list) and int(step) < len(config):
+            config = config[int(step)]
+        elif isinstance(config, dict) and step in config:
+            config = config[step]
+        else:
+            return ABSENT
+    return config
 
 
 def changed(config: Json, path: Sequence[str | int], value: Json) -> Json:

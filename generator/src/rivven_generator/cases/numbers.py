@@ -56,8 +56,8 @@ def some_numbers(node: Mapping[str, Any], *, whole: bool) -> Iterator[float]:
 def no_multiples(node: Mapping[str, Any], fitting: float, *, whole: bool) -> list[float]:
     """Return numbers between multiples of `multipleOf`, near one that fits."""
     step, start = exact(node["multipleOf"]), exact(fitting)
-    offsets = (Fraction(1), Fraction(-1)) if whole else (step / 2, -step / 2, step / 4)
-    return [plain(start + offset) for offset in offsets]
+    offsets = [step / 2, -step / 2, step / 4, Fraction(1), Fraction(-1)]
+    return [plain(start + o) for o in offsets if not whole or o.denominator == 1]
 
 
 def exact(number: float) -> Fraction:

@@ -132,7 +132,7 @@ class _Parser:
             parts.append(self._repeated(part))
         return _Sequence(tuple(parts))
 
-    def _atom(self) -> _Node:
+    def _atom(self) -> _Node:  # noqa: PLR0911 - one answer per kind
         char = self._next()
         match char:
             case "^" | "$":

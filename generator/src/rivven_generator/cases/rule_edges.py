@@ -104,7 +104,7 @@ class _Subject:
             wanted[name] = values[0]
         wanted.update(more)
         wanted = {name: value for name, value in wanted.items() if value is not ABSENT}
-        return (self._smallest(wanted),)
+        return self._smallest(wanted)
 
     def _values(self, name: str) -> list[Json]:
         own = [self._site.value[name]] if name in self._site.value else []
@@ -114,10 +114,12 @@ class _Subject:
         found = self._samples.some(self._walker.child(self._site.key, f"/{name}", raw), raw)
         return [*own, *found, *([True, False] if raw.get("type") == "boolean" else [])]
 
-    def _smallest(self, wanted: dict[str, Json]) -> Try:
+    def _smallest(self, wanted: dict[str, Json]) -> tuple[Try, ...]:
         own, path = self._site.value, self._site.path
         names = [n for n in {**own, **wanted} if own.get(n, ABSENT) != wanted.get(n, ABSENT)]
-        if len(names) != 1:
-            return Try(self._site.base, path, wanted, path)
+        if not names:
+            return ()  # the base itself
+        if len(names) > 1:
+            return (Try(self._site.base, path, wanted, path),)
         value = wanted.get(names[0], ABSENT)
-        return Try(self._site.base, (*path, names[0]), value, path)
+        return (Try(self._site.base, (*path, names[0]), value, path),)

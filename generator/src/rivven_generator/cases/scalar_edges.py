@@ -23,6 +23,8 @@ _NEIGHBOURS: Final[Mapping[str, tuple[Json, ...]]] = {
 }
 """Values that a lax reader would take for the type."""
 _MOST_CHOICES: Final = 40
+_RARE: Final = "\U0001f701"
+"""A character that no message has: where a secret is too short, it is found all the same."""
 
 
 def scalar_edges(site: Site, samples: Samples) -> Iterator[Edge]:
@@ -86,6 +88,8 @@ def _choices(site: Site) -> Iterator[Edge]:
     for number, value in enumerate(allowed[:_MOST_CHOICES]):
         label = f"accept {number}"
         yield from accepts(site, keyword, [value], SHOULD if number < 12 else MAY, label=label)
+    whole = [float(value) for value in allowed if type(value) is int and abs(value) < 2**53]
+    yield from accepts(site, keyword, whole, SHOULD, label="float")
     yield rejects(site, keyword, [_beyond(allowed), "unexpected", -1, "other", False, True])
     confusable = [other for value in allowed for other in _confusable(value)]
     for value in {json.dumps(other): other for other in confusable}.values():
@@ -149,7 +153,7 @@ def _texts(site: Site, samples: Samples) -> Iterator[Edge]:
             continue
         yield rejects(site, keyword, texts.of_length(node, edge + beyond, known))
         yield from _fitting(site, samples, keyword, texts.of_length(node, edge, known))
-        if beyond > 0 and 0 < edge <= 64:  # a character beyond 16 bits counts once
+        if beyond > 0 and 0 < edge <= 8:  # a character beyond 16 bits counts once
             wide = ["\U0001f600" * edge]
             yield from _fitting(site, samples, keyword, wide, MAY, label="wide")
     if "pattern" in node:
@@ -187,6 +191,8 @@ def secret_values(site: Site, samples: Samples, number: int) -> Iterator[str]:
         yield plain
         for keyword in ("minLength", "maxLength"):
             yield from texts.of_length(site.node, site.node.get(keyword, 12), [plain])
+        if site.node.get("maxLength", 0) > 0:
+            yield _RARE * site.node["maxLength"]
         if "pattern" in site.node:
             yield from reversed(texts.for_pattern(site.node))
         yield from texts.FITTING.get(site.node.get("format", ""), ())

@@ -91,6 +91,8 @@ class Walker:
 
     def _items(self, site: Site) -> Iterator[Site]:
         raw = site.node["items"]
+        if site.node.get("maxItems") == 0:
+            return
         values = site.value[:_MOST_ITEMS] or [ABSENT]
         for index, value in enumerate(values):
             yield from self._sites(self._inner(site, index, "[]", raw, value))

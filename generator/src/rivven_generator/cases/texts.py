@@ -99,7 +99,19 @@ def for_pattern(node: Mapping[str, Any]) -> list[str]:
 
 def beside_pattern(text: str) -> tuple[tuple[str, ...], ...]:
     """Return texts that miss a pattern that `text` matches: anyhow, after its end, before its start."""
-    anyhow = ("!", " ", "unexpected value!", "", text.swapcase(), "0", "a", "-", text[:-1])
+    swapped = (text[:-1] + "!", "!" + text[1:], text[:-1] + "a", text[:-1] + "0")
+    anyhow = (
+        "!",
+        *swapped,
+        " ",
+        "unexpected value!",
+        "",
+        text.swapcase(),
+        "0",
+        "a",
+        "-",
+        text[:-1],
+    )
     return (
         tuple(other for other in dict.fromkeys(anyhow) if other != text),
         (text + "\n", text + "!", text + " ", text + "/"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import click
@@ -80,10 +81,10 @@ def _generate(folder: str, *, force: bool, sync: bool, as_json: bool) -> None:
     from rivven_generator.generate import generate_project  # noqa: PLC0415
 
     result = generate_project(folder, force=force, sync=sync)
-    _echo_json(_as_json(result)) if as_json else _echo_result(result)
+    _echo_json(_as_json(result)) if as_json else _echo_result(result, folder)
 
 
-def _echo_result(result: Generated) -> None:
+def _echo_result(result: Generated, folder: str) -> None:
     from rivven_connect.documents import render_problems  # noqa: PLC0415
     from rivven_generator.advice import render_missing  # noqa: PLC0415
 
@@ -92,9 +93,9 @@ def _echo_result(result: Generated) -> None:
     files = result.files
     for verb, paths in (("wrote", files.written), ("removed", files.removed)):
         for path in paths:
-            click.echo(f"{verb} {path}")
+            click.echo(f"{verb} {_below(folder, path)}")
     for path in files.backups:
-        click.echo(f"kept your edit as {path}")
+        click.echo(f"kept your edit as {_below(folder, path)}")
     if not (files.written or files.removed):
         click.echo("nothing to change")
     if result.project_lines:
@@ -103,6 +104,10 @@ def _echo_result(result: Generated) -> None:
             click.echo(f"  {line}")
     if result.missing:
         click.echo(f"\n{render_missing(result.missing)}", nl=False)
+
+
+def _below(folder: str, path: str) -> str:
+    return os.path.normpath(os.path.join(folder, path))
 
 
 def _as_json(result: Generated) -> dict[str, object]:

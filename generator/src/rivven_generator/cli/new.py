@@ -83,7 +83,7 @@ def _echo(request: Request, result: Scaffolded) -> None:
         click.echo(render_problems(result.warnings), err=True)
     click.echo(f"created {result.folder}")
     for path in result.files:
-        click.echo(f"  {path}")
+        click.echo(f"  {os.path.normpath(os.path.join(request.folder, path))}")
     if result.embedding:
         click.echo("\nadd to the pyproject.toml of its distribution:")
         for line in result.embedding:

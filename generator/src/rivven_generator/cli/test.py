@@ -12,6 +12,8 @@ import click
 from rivven_connect import ExitCode
 from rivven_generator.lockfile import Lock, load_lock
 from rivven_generator.project import opened_project
+from rivven_generator.unwritten import unwritten_hooks
+from rivven_generator.unwritten_report import KNOWN
 
 _REPORT = "rivven_generator.unwritten_report"
 _INTERRUPTED = 2
@@ -62,10 +64,23 @@ def _run(project: str, root: str, lock: Lock | None, pytest_args: tuple[str, ...
     done = subprocess.run(  # noqa: S603
         command,
         cwd=root if embedded else project,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+        env={
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join(paths),
+            KNOWN: ",".join(_unwritten(project, lock)),
+        },
         check=False,
     )
     return done.returncode
+
+
+def _unwritten(project: str, lock: Lock | None) -> list[str]:
+    bases = [path for path in lock.files if path.endswith("_generated/base.py")] if lock else []
+    if len(bases) != 1:
+        return []
+    package = os.path.dirname(os.path.dirname(os.path.join(project, bases[0])))
+    found = (unwritten_hooks(package, kind) for kind in ("source", "sink", "transform"))
+    return next((names for names in found if names), [])
 
 
 def _import_root(package: str) -> str:

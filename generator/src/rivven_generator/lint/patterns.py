@@ -15,8 +15,9 @@ from rivven_generator.schema.tree import walk
 from rivven_generator.schema.verdict import validator_of
 
 _LONGEST = 2_000
-_MOST_REPEATS = 200_000
+_MOST_REPEATS = 100_000
 _REPEAT = re.compile(r"(?<=[{,])[0-9]{1,9}(?=[,}])")
+_POSIX_CLASS = re.compile(r"\[:\^?[a-z]+:\]")
 _TOO_LONG = f"it is longer than {_LONGEST} characters"
 _TOO_LARGE = "compiled, it exceeds the size limit; use smaller repeats"
 
@@ -62,6 +63,8 @@ def anchored(config: Subject) -> Iterator[Problem]:
 def _reason_against(pattern: str) -> str:
     if len(pattern) > _LONGEST:
         return _TOO_LONG
+    if _POSIX_CLASS.search(pattern):
+        return "POSIX classes such as [:alpha:] mean something else to each engine"
     try:
         SchemaValidator(core_schema.str_schema(pattern=pattern, regex_engine="rust-regex"))
     except SchemaError as error:

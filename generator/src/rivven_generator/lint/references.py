@@ -28,7 +28,7 @@ def targets(config: Subject) -> Iterator[Problem]:
                 "RVN311",
                 f"`$ref: {shown}` is not of the form `#/$defs/NAME`",
                 (*path, "$ref"),
-                hint="copy the definition into `$defs`; files and URLs are never followed",
+                hint="name a definition in `$defs`, of letters, digits, `_`, `-` and `.`; files and URLs are never followed",
             )
         elif name not in definitions:
             yield config.problem(

@@ -10,7 +10,7 @@ from rivven_generator.lint.subject import Path, Whole
 from rivven_generator.manifest import Rule
 from rivven_generator.schema.compiler import compile_schema
 from rivven_generator.schema.defaults import MISSING, default_of
-from rivven_generator.schema.tree import object_at
+from rivven_generator.schema.tree import object_at, resolve
 from rivven_generator.schema.verdict import ConfigVerdict
 from rivven_generator.structure import suggestion
 
@@ -82,11 +82,16 @@ def conditions(whole: Whole) -> Iterator[Problem]:
     for index, rule in enumerate(whole.manifest.rules):
         declared = _declared(whole, rule) or {}
         for name, value in (rule.when or {}).items():
-            if name in declared and not _accepts(compiled, declared[name], value):
+            at: Path = ("rules", index, "when", name)
+            if name in declared and resolve(whole.manifest.config, declared[name]).get("secret"):
+                yield whole.top.problem(
+                    "RVN322", "a secret must not have a value under `when`", at, key=True
+                )
+            elif name in declared and not _accepts(compiled, declared[name], value):
                 yield whole.top.problem(
                     "RVN415",
                     f"`{escape_text(name, limit=60)}` never has this value",
-                    ("rules", index, "when", name),
+                    at,
                 )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rivven_connect.documents import split_pointer
@@ -34,23 +34,25 @@ def compile_config_schema(manifest: Manifest) -> JsonObject:
 
 def compile_schema(root: Mapping[str, Any]) -> JsonObject:
     """Return a config schema as plain JSON Schema: objects closed, tags required, ours annotated."""
-    return _compile(root, None, _tags_of_definitions(root))
+    return _compile(root, (), _tags_of_definitions(root))
 
 
-def _compile(node: Mapping[str, Any], tag: str | None, tags: Mapping[str, str]) -> JsonObject:
-    """Compile one schema; `tag` is the property that the union around it tells branches by."""
+def _compile(
+    node: Mapping[str, Any], own: Sequence[str], tags: Mapping[str, Sequence[str]]
+) -> JsonObject:
+    """Compile one schema; `own` are the properties by which the unions around it tell branches."""
     compiled: JsonObject = {}
     for keyword, value in node.items():
         if keyword in {"properties", "$defs"}:
             compiled[keyword] = {
-                name: _compile(child, tags.get(name) if keyword == "$defs" else None, tags)
+                name: _compile(child, tags.get(name, ()) if keyword == "$defs" else (), tags)
                 for name, child in value.items()
             }
         elif keyword in {"items", "additionalProperties"} and isinstance(value, Mapping):
-            compiled[keyword] = _compile(value, None, tags)
+            compiled[keyword] = _compile(value, (), tags)
         elif keyword == "oneOf":
             inner = node["discriminator"]["propertyName"]
-            compiled[keyword] = [_compile(branch, inner, tags) for branch in value]
+            compiled[keyword] = [_compile(branch, (inner,), tags) for branch in value]
         elif keyword == "secret":
             compiled.update(
                 {"writeOnly": True, "format": node.get("format", "password")} if value else {}
@@ -59,8 +61,8 @@ def _compile(node: Mapping[str, Any], tag: str | None, tags: Mapping[str, str]) 
             compiled[_ANNOTATIONS.get(keyword, keyword)] = value
     if "properties" in node or _is_plain_object(node):
         compiled.setdefault("additionalProperties", False)
-    if tag is not None and "$ref" not in node:
-        compiled["required"] = list(dict.fromkeys([tag, *node.get("required", [])]))
+    if own and "$ref" not in node:
+        compiled["required"] = list(dict.fromkeys([*own, *node.get("required", [])]))
     return compiled
 
 
@@ -71,20 +73,22 @@ def _is_plain_object(node: Mapping[str, Any]) -> bool:
     )
 
 
-def _tags_of_definitions(root: Mapping[str, Any]) -> dict[str, str]:
-    """Return the tag of each definition that is a branch of a union."""
-    tags: dict[str, str] = {}
+def _tags_of_definitions(root: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return the tags of each definition that is a branch of a union."""
+    tags: dict[str, list[str]] = {}
     for _, node in walk(root):
         for branch in node.get("oneOf", ()):
             name = final_definition(root, branch)
             if name is not None:
-                tags[name] = node["discriminator"]["propertyName"]
+                tags.setdefault(name, []).append(node["discriminator"]["propertyName"])
     return tags
 
 
 def _compile_rule(root: Mapping[str, Any], rule: Rule) -> JsonObject:
     keys = split_pointer(rule.at)
-    compiled = _rule_body(root, rule, keys)
+    # Where the place may hold null, a rule says nothing about it.
+    compiled: JsonObject = {"if": {"type": "object"}, "then": _rule_body(root, rule, keys)}
+    compiled = compiled if keys else compiled["then"]
     for key in reversed(keys):
         compiled = {"properties": {key: compiled}}
     return compiled

@@ -189,12 +189,12 @@ def _number(schema: Mapping[str, Any], *, whole: bool) -> int | float:
     step = schema.get("multipleOf", 1 if whole else None)
     if step is None:
         return _between(low, high, schema)
-    start = low if low > -math.inf else min(0, high)
-    number = math.ceil(start / step) * step
-    if number == schema.get("exclusiveMinimum"):
-        number += step
-    if number > high:
-        number = math.floor(high / step) * step
+    if low > -math.inf:
+        number = math.ceil(low / step) * step
+        number += step if number == schema.get("exclusiveMinimum") else 0
+    else:
+        number = math.floor(min(0, high) / step) * step
+        number -= step if number == schema.get("exclusiveMaximum") else 0
     return int(number) if float(number).is_integer() else number
 
 

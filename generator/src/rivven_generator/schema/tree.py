@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeAlias
 
 Path: TypeAlias = tuple[str | int, ...]
 
-_PREFIX = "#/$defs/"
+_REFERENCE = re.compile(r"#/\$defs/([A-Za-z0-9_.-]+)")
 
 
 def walk(node: Mapping[str, Any], path: Path = ()) -> Iterator[tuple[Path, Mapping[str, Any]]]:
@@ -33,13 +34,12 @@ def children(node: Mapping[str, Any], path: Path = ()) -> Iterator[tuple[Path, A
 
 
 def definition_name(reference: str) -> str | None:
-    """Return NAME of `#/$defs/NAME`, or None where it is no such reference."""
-    name = reference.removeprefix(_PREFIX)
-    if name == reference or not name or "/" in name or "%" in name:
-        return None
-    if "~" in name.replace("~0", "").replace("~1", ""):
-        return None
-    return name.replace("~1", "/").replace("~0", "~")
+    """Return NAME of `#/$defs/NAME`, or None where it is no such reference.
+
+    NAME needs no escape in a URI or a JSON pointer, so that every tool reads it alike.
+    """
+    found = _REFERENCE.fullmatch(reference)
+    return found[1] if found else None
 
 
 def resolve(root: Mapping[str, Any], node: Mapping[str, Any]) -> Mapping[str, Any]:

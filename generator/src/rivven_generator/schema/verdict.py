@@ -12,7 +12,7 @@ from rivven_connect.documents import to_pointer
 from rivven_generator.manifest import JsonObject, Rule
 from rivven_generator.schema.tree import resolve, tag_of
 
-_PATTERN_BYTES = 4 * 1024 * 1024
+_PATTERN_BYTES = 10 * 1024 * 1024
 _TAG_RULES = ("discriminator", "oneOf", "enum", "const")
 
 

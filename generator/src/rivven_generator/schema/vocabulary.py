@@ -49,7 +49,14 @@ KEYWORDS: Final[Mapping[str, Keyword]] = {
         {
             "anyOf": [
                 {"enum": [name for name in TYPES if name != "null"]},
-                {"type": "array", "items": {"enum": list(TYPES)}, "minItems": 2, "maxItems": 2},
+                {
+                    "type": "array",
+                    "items": {"enum": list(TYPES)},
+                    "minItems": 2,
+                    "maxItems": 2,
+                    "uniqueItems": True,
+                    "contains": {"const": "null"},
+                },
             ]
         },
         description="JSON type, or a pair of one with `null`.",

@@ -20,7 +20,8 @@ from rivven_connect.cli.options import (
 from rivven_connect.cli.target import find_target
 from rivven_connect.pipeline.checking import check_pipeline
 from rivven_connect.pipeline.loading import load_pipeline
-from rivven_connect.pipeline.plan import PipelinePlan, plan_pipeline
+from rivven_connect.pipeline.plan import PipelinePlan
+from rivven_connect.pipeline.planning import plan_pipeline
 
 
 @click.command(

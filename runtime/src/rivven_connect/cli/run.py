@@ -19,7 +19,8 @@ from rivven_connect.pipeline.checking import check_pipeline, check_selection
 from rivven_connect.pipeline.engine import run_pipeline
 from rivven_connect.pipeline.explain import explain as explain_plan
 from rivven_connect.pipeline.loading import load_pipeline
-from rivven_connect.pipeline.plan import PipelinePlan, plan_pipeline
+from rivven_connect.pipeline.plan import PipelinePlan
+from rivven_connect.pipeline.planning import plan_pipeline
 from rivven_connect.pipeline.store import StateStore
 from rivven_connect.pipeline.summary import RunSummary
 

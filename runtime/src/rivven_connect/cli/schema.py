@@ -39,7 +39,6 @@ def _schema(what: str) -> object:
         path = None  # looked up again below, where the error is made for people
     if path is not None:
         return json.loads(path.read_text(encoding="utf-8")).get("config_schema", {})
-    from rivven_connect._spec import config_schema  # noqa: PLC0415  # imports the connector
-    from rivven_connect.cli.target import find_target  # noqa: PLC0415
+    from rivven_connect.cli.target import find_target  # noqa: PLC0415  # imports the connector
 
-    return config_schema(find_target(what).factory.config_cls)
+    return find_target(what).factory.config_schema()

@@ -15,7 +15,6 @@ from rivven_connect._errors import InputError
 from rivven_connect._installed import Located, LookupFailure, locate
 from rivven_connect._problems import Problem
 from rivven_connect._registry import Factory, Registries
-from rivven_connect._spec import config_schema
 from rivven_connect._values import resolve_values
 from rivven_connect.pipeline.failures import stop_error
 
@@ -39,7 +38,7 @@ class Target:
             InputError: it does not fit; each problem has its place in the file.
         """
         document = load_document(path) if path else parse_document("{}", path="--config FILE")
-        schema = config_schema(self.factory.config_cls)
+        schema = self.factory.config_schema()
         resolved = resolve_values(document.value, schema, allow_inline_secrets=allow_inline_secrets)
         found = [
             document.problem(one.code, one.message, one.path, hint=one.hint, severity=one.severity)

@@ -7,7 +7,8 @@ from rivven_connect.pipeline.explain import PathGuarantee, explain
 from rivven_connect.pipeline.file import pipeline_schema
 from rivven_connect.pipeline.loading import LoadedPipeline, load_pipeline
 from rivven_connect.pipeline.observer import Observer
-from rivven_connect.pipeline.plan import PipelinePlan, plan_pipeline
+from rivven_connect.pipeline.plan import PipelinePlan
+from rivven_connect.pipeline.planning import plan_pipeline
 from rivven_connect.pipeline.store import StateStore, Store
 from rivven_connect.pipeline.summary import ConnectorCounts, RunSummary
 

@@ -10,7 +10,6 @@ from typing import Any
 
 import msgspec
 
-from rivven_connect._adapters import opened
 from rivven_connect._errors import ConnectorError, RecordError, RivvenError
 from rivven_connect._events import SourceEvent
 from rivven_connect._json import decode_json, encode_json
@@ -18,6 +17,7 @@ from rivven_connect._retry import RetryConfig, RetryGuard
 from rivven_connect._transform import Transform, apply_transform
 from rivven_connect.pipeline.dead_letters import DeadLetter, error_class, event_letter
 from rivven_connect.pipeline.failures import classify, stop_error
+from rivven_connect.pipeline.lifecycle import open_connector
 from rivven_connect.pipeline.plan import TransformPlan
 
 _ORDINAL_BITS = 20
@@ -53,7 +53,8 @@ class TransformChain:
         for plan in self._plans:
             try:
                 made = plan.factory.create()
-                await stack.enter_async_context(opened(made, plan.config))
+                context = open_connector(made, plan.config, plan.path)
+                await stack.enter_async_context(context)
             except Exception as error:
                 raise stop_error(f"{plan.path} ({plan.name}) cannot be opened", error) from error
             self._steps.append((plan, made))

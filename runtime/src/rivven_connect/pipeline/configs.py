@@ -12,7 +12,7 @@ from rivven_connect._installed import LookupFailure
 from rivven_connect._json import JsonObject
 from rivven_connect._problems import Problem
 from rivven_connect._registry import Factory, Registries
-from rivven_connect._spec import ConnectorSpec, config_schema
+from rivven_connect._spec import ConnectorSpec
 from rivven_connect._values import resolve_values
 from rivven_connect.pipeline.loading import LoadedPipeline
 
@@ -67,7 +67,7 @@ class PipelineValues:
     def _config(self, factory: Factory[Any], at: tuple[str | int, ...], raw: JsonObject) -> Any:
         resolved = resolve_values(
             raw,
-            config_schema(factory.config_cls),
+            factory.config_schema(),
             environ=self._environ,
             allow_inline_secrets=self._allow_inline_secrets,
         )

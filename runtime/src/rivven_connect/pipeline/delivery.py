@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from rivven_connect._adapters import opened
 from rivven_connect._batch import BatchConfig
 from rivven_connect._catalog import ConfiguredCatalog
 from rivven_connect._errors import ConnectorError, PipelineError, RecordError
@@ -20,6 +19,7 @@ from rivven_connect._sink import BatchSink, Sink, WriteResult
 from rivven_connect.pipeline.chain import TransformChain, Transformed
 from rivven_connect.pipeline.dead_letters import DeadLetter, error_class, event_letter
 from rivven_connect.pipeline.failures import classify, stop_error
+from rivven_connect.pipeline.lifecycle import open_connector
 from rivven_connect.pipeline.observer import Observer
 from rivven_connect.pipeline.plan import SinkPlan
 from rivven_connect.pipeline.summary import ConnectorCounts
@@ -51,7 +51,8 @@ class SinkRunner:
     async def open(self, stack: contextlib.AsyncExitStack) -> None:
         """Open the sink and its transforms; the stack closes them."""
         try:
-            await stack.enter_async_context(opened(self._sink, self.plan.config))
+            context = open_connector(self._sink, self.plan.config, f"sink {self.plan.name!r}")
+            await stack.enter_async_context(context)
             self._limits = self.plan.batch_config(self._sink)
         except Exception as error:
             raise stop_error(f"sink {self.plan.name!r} cannot be opened", error) from error

@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import time
 from collections.abc import Sequence
 
+from rivven_connect._redaction import redact
 from rivven_connect.pipeline.committer import Committer
 from rivven_connect.pipeline.delivery import SinkRunner
 from rivven_connect.pipeline.failures import DrainDeadlinePassed
@@ -22,6 +24,8 @@ from rivven_connect.pipeline.selection import catalog_for_sink
 from rivven_connect.pipeline.sourcing import SourceRunner
 from rivven_connect.pipeline.store import Store
 from rivven_connect.pipeline.summary import ConnectorCounts, RunSummary
+
+_log = logging.getLogger("rivven_connect.pipeline")
 
 
 async def run_pipeline(
@@ -94,18 +98,23 @@ class _Engine:
         """Run all sources; the first that fails, or `stop`, ends the reading of all."""
         tasks = [asyncio.create_task(one.run(), name=one.plan.name) for one in sources]
         stop = asyncio.create_task(self._stop.wait(), name="stop")
+        late: list[str] = []
         try:
             await self._until_stop(tasks, stop)
             if any(not task.done() for task in tasks):
-                await self._drain(sources, tasks)
+                late = await self._drain(sources, tasks)
         finally:
             stop.cancel()
             for task in tasks:
                 task.cancel()
             await asyncio.wait([stop, *tasks])
-        errors = [error for task in tasks if (error := task.exception()) is not None]
-        if errors:
-            raise errors[0]
+        _raise_first(tasks)
+        if late:
+            raise DrainDeadlinePassed(
+                f"{', '.join(late)} did not come to rest within "
+                f"{self._plan.settings.shutdown_timeout_ms} ms; what was committed is valid and "
+                "the next run continues from there"
+            )
 
     async def _until_stop(
         self, tasks: Sequence[asyncio.Task[None]], stop: asyncio.Task[object]
@@ -121,19 +130,26 @@ class _Engine:
 
     async def _drain(
         self, sources: Sequence[SourceRunner], tasks: Sequence[asyncio.Task[None]]
-    ) -> None:
+    ) -> list[str]:
+        """Stop the reading and wait for the rest; return the names of what took too long."""
         self._summary.drained = self._stop.is_set()
         self._observer.draining()
         for source in sources:
             source.drain()
         timeout = self._plan.settings.shutdown_timeout_ms / 1000
         _, late = await asyncio.wait(tasks, timeout=timeout)
-        if late:
-            names = ", ".join(sorted(task.get_name() for task in late))
-            raise DrainDeadlinePassed(
-                f"{names} did not come to rest within {timeout:g} s; what was committed is valid "
-                "and the next run continues from there"
-            )
+        return sorted(task.get_name() for task in late)
+
+
+def _raise_first(tasks: Sequence[asyncio.Task[None]]) -> None:
+    """Raise the first error of the tasks; the others are logged."""
+    errors = [
+        error for task in tasks if not task.cancelled() and (error := task.exception()) is not None
+    ]
+    for error in errors[1:]:
+        _log.error("%s", redact(str(error)))
+    if errors:
+        raise errors[0]
 
 
 def _new_summary(plan: PipelinePlan) -> RunSummary:

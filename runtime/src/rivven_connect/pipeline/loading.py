@@ -20,6 +20,8 @@ from rivven_connect.pipeline.file import Block, PipelineFile
 
 Loc = tuple[str | int, ...]
 
+_NAMES = "a name has letters, digits, `_`, `.` and `-`, and starts with none of the last two"
+
 
 @dataclasses.dataclass(frozen=True)
 class LoadedPipeline:
@@ -63,6 +65,8 @@ def load_pipeline(path: Path | str) -> LoadedPipeline:
 def _problem(document: Document, detail: Any) -> Problem:
     loc: Loc = tuple(part for part in detail["loc"] if part != "[key]")
     kind = detail["type"]
+    if "[key]" in detail["loc"]:
+        return document.problem("RVN712", _NAMES, loc, key=True)
     if kind == "extra_forbidden":
         return document.problem(
             "RVN710", f"the key {loc[-1]!r} is not known here", loc, hint=_near(loc), key=True
@@ -77,7 +81,7 @@ def _problem(document: Document, detail: Any) -> Problem:
             hint='write version: "1.0"',
         )
     if kind in {"too_short", "string_too_short"} and loc in {("sources",), ("sinks",)}:
-        return document.problem("RVN714", f"there are no {loc[0]}", loc)
+        return document.problem("RVN714", f"there are no {loc[0]}", loc, key=True)
     return document.problem("RVN712", _sentence(str(detail["msg"])), loc)
 
 

@@ -7,7 +7,6 @@ import contextlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from rivven_connect._adapters import opened
 from rivven_connect._catalog import ConfiguredCatalog
 from rivven_connect._errors import ConnectorError
 from rivven_connect._json import JsonObject, decode_json, encode_json
@@ -18,6 +17,7 @@ from rivven_connect.pipeline.chain import TransformChain
 from rivven_connect.pipeline.committer import Committer
 from rivven_connect.pipeline.delivery import SinkRunner
 from rivven_connect.pipeline.failures import classify, stop_error
+from rivven_connect.pipeline.lifecycle import open_connector
 from rivven_connect.pipeline.loading import LoadedPipeline
 from rivven_connect.pipeline.observer import Observer
 from rivven_connect.pipeline.plan import SourcePlan
@@ -106,7 +106,8 @@ class SourceRunner:
 
     async def _connect(self) -> Source[Any]:
         source = self.plan.factory.create()
-        await self._stack.enter_async_context(opened(source, self.plan.config))
+        context = open_connector(source, self.plan.config, f"source {self.plan.name!r}")
+        await self._stack.enter_async_context(context)
         await self._chain.open(self._stack)
         self._source = source
         return source
@@ -114,7 +115,7 @@ class SourceRunner:
     async def _back_off(self, error: Exception) -> None:
         """Close, then wait before the next try, or raise what ends the source."""
         failure = classify(error)
-        await self.close()
+        await self._close_after(error)
         if not (isinstance(failure, ConnectorError) and self._guard.should_retry(failure)):
             raise stop_error(f"source {self.plan.name!r}", error) from error
         delay_ms = self._guard.record_attempt(failure)
@@ -123,6 +124,14 @@ class SourceRunner:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(delay_ms / 1000):
                 await self._draining.wait()
+
+    async def _close_after(self, error: Exception) -> None:
+        """Close what a failure left open; a connection that broke may not close well either."""
+        self._source = None
+        stack, self._stack = self._stack, contextlib.AsyncExitStack()
+        with contextlib.suppress(type(error)):
+            async with stack:
+                raise error
 
     async def _session(self, source: Source[Any]) -> None:
         """Read from the last checkpoint until the source ends, fails, or is drained."""

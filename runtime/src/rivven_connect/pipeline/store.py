@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
 import sqlite3
 import uuid
 from collections.abc import Iterator, Mapping
@@ -20,6 +19,12 @@ from rivven_connect._errors import AlreadyRunning, StateStoreError
 from rivven_connect._json import JsonObject
 from rivven_connect._redaction import redact
 from rivven_connect.pipeline.lock import PipelineLock
+from rivven_connect.pipeline.state_files import (
+    connect,
+    make_folder,
+    translated,
+    write_private,
+)
 
 APPLICATION_ID = 0x52564E43
 """`RVNC`, in the SQLite header; tells our files from everybody else's."""
@@ -84,13 +89,13 @@ class StateStore:
             AlreadyRunning: another process runs this pipeline.
             StateStoreError: the state is damaged, emptied, foreign or written by a newer version.
         """
-        _make_folder(folder)
+        make_folder(folder)
         lock = PipelineLock(folder / f"{pipeline}.lock")
         lock.acquire()
         path = folder / f"{pipeline}.db"
         try:
-            with _translated(path):
-                connection = _connect(path)
+            with translated(path):
+                connection = connect(path)
                 store = cls(path, lock, connection)
                 try:
                     store._prepare(pipeline)
@@ -109,7 +114,7 @@ class StateStore:
             StateStoreError: the state cannot be read.
         """
         found: dict[str, JsonObject] = {}
-        with _translated(self._path):
+        with translated(self._path):
             rows = self._connection.execute(
                 "SELECT stream, partition, value FROM state WHERE source = ?", (source,)
             )
@@ -127,7 +132,7 @@ class StateStore:
             StateStoreError: nothing was saved.
         """
         rows = [(source, *key, *self._encode(source, key, value)) for key, value in states.items()]
-        with _translated(self._path), self._transaction():
+        with translated(self._path), self._transaction():
             fenced = self._connection.execute(
                 "UPDATE meta SET owner_term = owner_term WHERE owner_term = ?", (self._term,)
             )
@@ -144,7 +149,7 @@ class StateStore:
 
     def counters(self) -> dict[tuple[str, str], int]:
         """Return the totals over all runs: (connector, counter) -> sum."""
-        with _translated(self._path):
+        with translated(self._path):
             rows = self._connection.execute("SELECT connector, name, value FROM counters")
             return {(connector, name): value for connector, name, value in rows}
 
@@ -187,7 +192,7 @@ class StateStore:
         instance = run("SELECT instance FROM meta").fetchone()[0]
         if marker.exists() and marker.read_text(encoding="ascii").strip() != instance:
             self._refuse(f"is not the state that {marker.name} belongs to")
-        _write_private(marker, f"{instance}\n")
+        write_private(marker, f"{instance}\n")
         with self._transaction():
             run("UPDATE meta SET owner_term = owner_term + 1")
             self._term = run("SELECT owner_term FROM meta").fetchone()[0]
@@ -226,51 +231,3 @@ class StateStore:
 def _digest(source: str, key: StateKey, text: str) -> str:
     """Return the checksum of a row; the keys are in it, so that rows cannot change places."""
     return hashlib.sha256("\0".join((source, *key, text)).encode()).hexdigest()
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    # SQLite would create the file with the process's umask; state is nobody else's business.
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-    connection = sqlite3.connect(
-        path, timeout=5.0, isolation_level=None, check_same_thread=False, cached_statements=32
-    )
-    # Before 3.51.3 a rare race in the WAL reset could corrupt a database (reliability.md, C7).
-    journal = "WAL" if sqlite3.sqlite_version_info >= (3, 51, 3) else "DELETE"
-    try:
-        connection.execute(f"PRAGMA journal_mode = {journal}")
-        connection.execute("PRAGMA synchronous = FULL")
-        connection.execute("PRAGMA mmap_size = 0")
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def _make_folder(folder: Path) -> None:
-    if folder.is_dir():
-        return
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _write_private(folder / ".gitignore", "*\n")
-    except OSError as error:
-        raise StateStoreError(f"{folder} cannot be created: {error.strerror}") from error
-
-
-def _write_private(path: Path, text: str) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    with open(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-@contextlib.contextmanager
-def _translated(path: Path) -> Iterator[None]:
-    """Turn what SQLite and the file system raise into `StateStoreError`."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        raise StateStoreError(f"the state {path} failed: {error}") from error
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or type(error).__name__
-        raise StateStoreError(f"the state {path} failed: {reason}") from error

@@ -1,0 +1,179 @@
+"""Appending whole lines to files, durably."""
+
+from __future__ import annotations
+
+import logging
+import os
+import stat
+import threading
+from collections import OrderedDict
+from pathlib import Path
+
+import msgspec
+
+from rivven_connect import ConnectorError
+
+_log = logging.getLogger("rivven_connect.jsonl_sink")
+
+_BLOCK_BYTES = 64 * 1024
+
+
+class LineFiles:
+    """A bounded number of open files, the least recently used of which is closed first.
+
+    Every method blocks, hence is called in a thread. A lock makes `close` wait for a call whose
+    caller was cancelled.
+    """
+
+    def __init__(self, most_open: int = 64) -> None:
+        self._most_open = most_open
+        self._lock = threading.Lock()
+        self._open: OrderedDict[str, int] = OrderedDict()
+        self._unsynced: set[str] = set()
+
+    def append(self, path: str, lines: bytes) -> None:
+        """Append whole lines, all or none of them; the file and its folders are made if missing."""
+        with self._lock:
+            descriptor = self._descriptor(path)
+            self._unsynced.add(path)
+            before = os.fstat(descriptor).st_size
+            try:
+                _write_all(descriptor, lines)
+            except OSError:
+                os.ftruncate(descriptor, before)
+                raise
+
+    def repair(self, path: str) -> None:
+        """Remove the torn line that a crash left at the end of a file; does nothing without one."""
+        with self._lock:
+            if os.path.exists(path):
+                self._descriptor(path)
+
+    def sync(self) -> None:
+        """Make durable what was appended.
+
+        Raises:
+            ConnectorError: a file was deleted meanwhile, and what was appended with it.
+        """
+        with self._lock:
+            for path in sorted(self._unsynced):
+                self._sync(path)
+
+    def close(self) -> None:
+        """Close all files."""
+        with self._lock:
+            while self._open:
+                _, descriptor = self._open.popitem()
+                os.close(descriptor)
+            self._unsynced.clear()
+
+    def _descriptor(self, path: str) -> int:
+        if path not in self._open:
+            while len(self._open) >= self._most_open:
+                self._close_oldest()
+            self._open[path] = _open_repaired(path)
+        self._open.move_to_end(path)
+        return self._open[path]
+
+    def _close_oldest(self) -> None:
+        path, descriptor = next(iter(self._open.items()))
+        if path in self._unsynced:
+            self._sync(path)
+        del self._open[path]
+        os.close(descriptor)
+
+    def _sync(self, path: str) -> None:
+        descriptor = self._open[path]
+        os.fsync(descriptor)
+        if os.fstat(descriptor).st_nlink == 0:
+            raise ConnectorError.io(f"{path} was deleted while records were appended to it")
+        self._unsynced.discard(path)
+
+
+def _open_repaired(path: str) -> int:
+    """Return a descriptor of the file, which ends with a whole line; a new file is made durable."""
+    folder = Path(path).absolute().parent
+    _make_folder(folder)
+    is_new = not os.path.lexists(path)
+    # Not blocking, because opening a named pipe would wait for its reader.
+    flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK
+    descriptor = os.open(path, flags, 0o666)
+    try:
+        _require_regular(path, descriptor)
+        if is_new:
+            _sync_folder(folder)
+        else:
+            _repair(path, descriptor)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _require_regular(path: str, descriptor: int) -> None:
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        raise ConnectorError.configuration(f"{path} is not a regular file")
+
+
+def _repair(path: str, descriptor: int) -> None:
+    """Let the file end with a newline.
+
+    A last line without one is what a crash left of a write, and its records were never committed:
+    they come again. A line that lacks nothing but its newline is kept and completed; it may also be
+    somebody else's.
+    """
+    size = os.fstat(descriptor).st_size
+    start = _start_of_last_line(descriptor, size)
+    if start == size:
+        return
+    line = os.pread(descriptor, size - start, start)
+    if _is_whole(line):
+        _write_all(descriptor, b"\n")
+    else:
+        _log.warning("%s ended in the middle of a line; removed its %d bytes", path, len(line))
+        os.ftruncate(descriptor, start)
+    os.fsync(descriptor)
+
+
+def _start_of_last_line(descriptor: int, size: int) -> int:
+    """Return the offset behind the last newline."""
+    end = size
+    while end > 0:
+        start = max(0, end - _BLOCK_BYTES)
+        found = os.pread(descriptor, end - start, start).rfind(b"\n")
+        if found >= 0:
+            return start + found + 1
+        end = start
+    return 0
+
+
+def _is_whole(line: bytes) -> bool:
+    """Whether nothing is cut off; of a number one cannot know."""
+    try:
+        msgspec.json.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
+    return not line.rstrip()[-1:].isdigit()
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
+
+
+def _make_folder(folder: Path) -> None:
+    """Make a folder and those above it, so that they are there after a power loss."""
+    if folder.is_dir():
+        return
+    _make_folder(folder.parent)
+    folder.mkdir(exist_ok=True)
+    _sync_folder(folder.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

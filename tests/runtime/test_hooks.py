@@ -1,0 +1,235 @@
+"""The default `read` over `read_<stream>` hooks: cursors, ties, ends, order."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Iterator
+from typing import Any, ClassVar
+
+import pytest
+from rivven_connect import (
+    ConfiguredCatalog,
+    ConnectorError,
+    EventBatch,
+    GeneratedSpec,
+    Item,
+    JsonObject,
+    Page,
+    Poison,
+    Source,
+    SourceEvent,
+    State,
+    StreamSet,
+    StreamSpec,
+    SyncMode,
+)
+from rivven_connect.config import SourceConfig
+
+INCREMENTAL = (SyncMode.INCREMENTAL, SyncMode.FULL_REFRESH)
+
+
+class NoConfig(SourceConfig):
+    pass
+
+
+class NoSpec(GeneratedSpec):
+    @classmethod
+    def catalog_schemas(cls) -> dict[str, JsonObject]:
+        return {}
+
+
+def make(rows: Any, **stream: Any) -> Source[NoConfig]:
+    """Return a source of one stream `s`, whose hook calls `rows(cursor)`."""
+
+    class Streams(StreamSet):
+        s = StreamSpec[JsonObject](name="s", hook="read_s", **stream)
+
+    class Made(Source[NoConfig]):
+        config_type = NoConfig
+        spec_type = NoSpec
+        streams: ClassVar[Streams] = Streams()
+
+        def read_s(self, config: NoConfig, cursor: Any) -> Any:
+            return rows(cursor)
+
+    return Made()
+
+
+async def read(source: Source[NoConfig], state: JsonObject | None = None) -> list[Item]:
+    catalog = ConfiguredCatalog.from_catalog(await source.discover(NoConfig()))
+    saved = State.from_json(state) if state is not None else None
+    return [item async for item in source.read(NoConfig(), catalog, saved)]
+
+
+def run(source: Source[NoConfig], state: JsonObject | None = None) -> list[Item]:
+    return asyncio.run(read(source, state))
+
+
+def ids(items: list[Item]) -> list[Any]:
+    return [r["id"] for item in items if isinstance(item, EventBatch) for r in item.records]
+
+
+def states(items: list[Item]) -> list[JsonObject]:
+    return [i.state for i in items if isinstance(i, EventBatch) and i.state is not None]
+
+
+def tied(cursor: Any) -> Iterator[JsonObject]:
+    rows = [{"id": i, "t": i // 4} for i in range(12)]
+    yield from (row for row in rows if cursor is None or row["t"] >= cursor)
+
+
+KEYED: dict[str, Any] = {
+    "primary_key": (("id",),),
+    "cursor": "t",
+    "cursor_order": "ascending",
+    "sync_modes": INCREMENTAL,
+}
+
+
+def one_by_one(rows: Any) -> Any:
+    """Make each record a page of its own, so that there is a state behind each."""
+    return lambda cursor: ([row] for row in rows(cursor))
+
+
+def test_resuming_from_every_state_loses_and_repeats_nothing() -> None:
+    source = make(one_by_one(tied), **KEYED)
+    items = run(source)
+    assert ids(items) == list(range(12))
+    for seen, state in enumerate(states(items), start=1):
+        assert ids(run(source, {"s": state})) == list(range(seen, 12))
+
+
+def test_ties_repeat_without_a_primary_key_and_are_never_lost() -> None:
+    source = make(one_by_one(tied), **(KEYED | {"primary_key": ()}))
+    for seen, state in enumerate(states(run(source)), start=1):
+        again = ids(run(source, {"s": state}))
+        assert set(again) >= set(range(seen, 12))
+        assert set(again) <= set(range((seen - 1) // 4 * 4, 12))
+
+
+def test_a_late_record_at_the_cursor_is_delivered() -> None:
+    source = make(lambda _: iter([{"id": 1, "t": 5}, {"id": 2, "t": 5}]), **KEYED)
+    assert ids(run(source, {"s": {"cursor": 5, "seen": [[1]]}})) == [2]
+
+
+def test_an_ascending_stream_that_goes_down_becomes_unordered(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    rows = [{"id": 1, "t": 1}, {"id": 2, "t": 9}, {"id": 3, "t": 2}]
+    source = make(lambda _: ([row] for row in rows), **KEYED)
+    with caplog.at_level(logging.WARNING):
+        items = run(source)
+    assert ids(items) == [1, 2, 3]
+    assert "went down" in caplog.text
+    assert states(items)[2] == {"unordered": True}, "back to where the sync began"
+    assert states(items)[-1] == {"complete": 1, "cursor": 9, "seen": [[2]], "unordered": True}
+
+
+def test_an_unordered_stream_moves_only_at_its_end() -> None:
+    rows = [{"id": 1, "t": 3}, {"id": 2, "t": 1}]
+    source = make(lambda _: ([r] for r in rows), **(KEYED | {"cursor_order": "unordered"}))
+    assert states(run(source)) == [{"complete": 1, "cursor": 3, "seen": [[1]]}]
+
+
+def test_a_finished_stream_is_not_read_again_in_the_same_sync() -> None:
+    calls = []
+
+    def rows(cursor: Any) -> Iterator[JsonObject]:
+        calls.append(cursor)
+        yield {"id": 1}
+
+    source = make(rows)
+    assert states(run(source)) == [{"complete": 1}]
+    run(source, {"s": {"complete": 1}})
+    assert len(calls) == 1, "the sync goes on behind it"
+    run(source, {"s": {"complete": 1}, "_state": {"finished": 1}})
+    assert len(calls) == 2, "the next sync reads it again"
+
+
+def test_a_page_token_is_a_resume_point() -> None:
+    def pages(cursor: Any) -> Iterator[Page[JsonObject]]:
+        for number in range(cursor or 0, 3):
+            yield Page([{"id": number}], cursor=number + 1, size=10)
+
+    source = make(pages)
+    items = run(source)
+    assert [i.size for i in items if isinstance(i, EventBatch) and i.records] == [10, 10, 10]
+    assert states(items)[:3] == [{"cursor": 1}, {"cursor": 2}, {"cursor": 3}]
+    assert ids(run(source, {"s": {"cursor": 2}})) == [2]
+    assert ids(run(source, {"s": {"complete": 1}, "_state": {"finished": 1}})) == [0, 1, 2]
+
+
+def test_every_form_of_rows_keeps_its_order() -> None:
+    poison = Poison("s", b"{", "not JSON")
+    source = make(lambda _: iter([{"id": 1}, {"id": 2}, poison, [{"id": 3}], Page([{"id": 4}])]))
+    items = run(source)
+    before = items[: items.index(poison)]
+    assert ids(before) == [1, 2]
+    assert ids(items[len(before) + 1 :]) == [3, 4]
+
+
+def test_what_came_before_an_error_is_delivered() -> None:
+    async def failing(_: Any) -> AsyncIterator[JsonObject]:
+        yield {"id": 1}
+        raise ConnectorError.transient("gone")
+
+    async def collect() -> list[Item]:
+        found: list[Item] = []
+        source = make(failing)
+        catalog = ConfiguredCatalog.from_catalog(await source.discover(NoConfig()))
+        with pytest.raises(ConnectorError, match="gone"):
+            async for item in source.read(NoConfig(), catalog, None):
+                found.append(item)  # noqa: PERF401  # what came before the error counts
+        return found
+
+    assert ids(asyncio.run(collect())) == [1]
+
+
+def test_a_record_that_trickles_is_not_held_back() -> None:
+    async def trickle(_: Any) -> AsyncIterator[JsonObject]:
+        yield {"id": 1}
+        await asyncio.Event().wait()
+
+    async def first() -> Item:
+        source = make(trickle)
+        catalog = ConfiguredCatalog.from_catalog(await source.discover(NoConfig()))
+        items = source.read(NoConfig(), catalog, None)
+        found = await asyncio.wait_for(anext(items), 5)
+        await items.aclose()  # type: ignore[attr-defined]  # it is a generator
+        return found
+
+    assert ids([asyncio.run(first())]) == [1]
+
+
+@pytest.mark.parametrize("is_async", [True, False])
+def test_a_hook_that_never_waits_gives_full_chunks(*, is_async: bool) -> None:
+    def plain(_: Any) -> Iterator[JsonObject]:
+        yield from ({"id": i} for i in range(5_000))
+
+    async def endless(cursor: Any) -> AsyncIterator[JsonObject]:
+        for row in plain(cursor):
+            yield row
+
+    items = run(make(endless if is_async else plain))
+    assert ids(items) == list(range(5_000))
+    assert max(len(i.records) for i in items if isinstance(i, EventBatch)) == 1_000
+
+
+def test_a_cursor_that_cannot_be_compared_is_an_error() -> None:
+    source = make(lambda _: iter([{"id": 1, "t": 1}, {"id": 2, "t": "two"}]), **KEYED)
+    with pytest.raises(ConnectorError, match="cannot be compared"):
+        run(source)
+
+
+def test_a_state_of_another_form_is_an_error_not_a_fresh_start() -> None:
+    source = make(lambda _: iter([]))
+    with pytest.raises(ConnectorError, match="reset its state"):
+        run(source, {"_state": {"finished": "yesterday"}})
+
+
+def test_events_of_a_batch_carry_the_state_on_the_last_one() -> None:
+    batch = EventBatch("s", [{"id": 1}, {"id": 2}], state={"cursor": 2})
+    events = list(batch.events())
+    assert all(isinstance(event, SourceEvent) for event in events)
+    assert [event.state for event in events] == [None, {"cursor": 2}]
