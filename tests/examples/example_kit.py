@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from rivven_connect import ConfiguredCatalog, EventBatch, State
+from rivven_connect import ConfiguredCatalog, ConfiguredStream, EventBatch, State
 from rivven_connect.testing.assertions import assert_matches_schema
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
@@ -103,24 +103,28 @@ class InProcess:
         self._class: Any = getattr(module, class_name)
 
     def read(
-        self, config: Mapping[str, Any], stream: str, state: Mapping[str, Any] | None = None
+        self,
+        config: Mapping[str, Any],
+        stream: str,
+        state: Mapping[str, Any] | None = None,
+        *,
+        mode: str | None = None,
     ) -> list[EventBatch]:
         """Return everything that a new instance yields; its records fit their schema."""
-        return asyncio.run(self._read(self._class.config_type.parse(config), stream, state))
+        return asyncio.run(self._read(self._class.config_type.parse(config), stream, state, mode))
 
     def check(self, config: Mapping[str, Any]) -> Any:
         """Return the result of the connection check."""
         return asyncio.run(self._class().check(self._class.config_type.parse(config)))
 
     async def _read(
-        self, config: Any, stream: str, state: Mapping[str, Any] | None
+        self, config: Any, stream: str, state: Mapping[str, Any] | None, mode: str | None
     ) -> list[EventBatch]:
         source = self._class()
-        catalog = await source.discover(config)
-        catalog.streams = [one for one in catalog.streams if one.name == stream]
-        saved = State({stream: state}) if state else None
-        items = source.read(config, ConfiguredCatalog.from_catalog(catalog), saved)
+        found = (await source.discover(config)).find_stream(stream)
+        chosen = ConfiguredCatalog([ConfiguredStream.from_stream(found, mode=mode)])
+        items = source.read(config, chosen, State({stream: state}) if state else None)
         batches = [batch async for batch in items]
         for batch in batches:
-            assert_matches_schema(batch.records, catalog.streams[0].json_schema)
+            assert_matches_schema(batch.records, found.json_schema)
         return batches

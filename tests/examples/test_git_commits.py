@@ -47,10 +47,10 @@ def _tangled(repository: Repository, commits: int) -> None:
         branch = chance.choice(branches)
         repository.checkout(branch)
         others = [b for b in branches if b != branch]
-        if others and chance.random() < 0.3:
+        if others and chance.random() < 0.4:
             repository.merge(chance.choice(others))
             continue
-        if chance.random() < 0.4:
+        if chance.random() < 0.3:
             branches.append(f"b{number}")
             repository.checkout("-b", branches[-1])
         repository.write(str(number))
@@ -106,10 +106,10 @@ def test_runs_with_a_limit_go_on_where_the_last_one_stopped(
 def test_resuming_from_every_state_gives_exactly_the_rest(
     source: InProcess, repository: Repository, stream: str
 ) -> None:
-    _tangled(repository, 40)
+    _tangled(repository, 30)
     assert len(repository.history("HEAD", "--merges")) > 5
-    config = {"repository": str(repository.path), "limits": {"batch_size": 1}}
-    batches = source.read(config, stream)
+    config = {"repository": str(repository.path)}
+    batches = source.read({**config, "limits": {"batch_size": 1}}, stream)
     records = [record for batch in batches for record in batch.records]
     if stream == "commits":
         assert sorted(r["id"] for r in records) == sorted(repository.history())
@@ -197,8 +197,9 @@ def test_odd_file_names_arrive_as_they_are(pipeline: Pipeline, repository: Repos
         ":(glob)*",
     ]
     raw = b"caf\xe9"
-    for name in [*plain, raw]:
+    for name in plain:
         repository.write(name)
+    repository.write(raw)
     commit = repository.commit("odd names")
     files = {file["path"]: file for file in pipeline.new("files")}
     assert set(files) == {*plain, "caf\\xe9"}

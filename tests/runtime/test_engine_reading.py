@@ -300,8 +300,9 @@ def test_a_source_that_never_waits_starves_nobody(tmp_path: Path) -> None:
             await asyncio.sleep(0)
 
     source, _ = make_source(read)
-    sink, sunk = make_sink()
-    run_plan(simple_plan(tmp_path, source, sink))
+    sink, sunk = make_sink(limits=SLOW)
+    text = SIMPLE + QUICK.replace("settings: {", "settings: {max_in_flight: 1000000, ")
+    run_plan(simple_plan(tmp_path, source, sink, text))
     assert len(sunk.keys()) == 20_000
     assert len(ticks) >= 10
 
@@ -512,3 +513,23 @@ sinks: {z: {connector: dst, topics: [t]}}
     last = saved_state(plan, "b")["s"]["last"]
     assert sunk.keys() == {*range(last + 1), 500}
     assert log.closed == 1
+
+
+def test_a_transform_of_one_sink_does_not_change_what_another_gets(tmp_path: Path) -> None:
+    def mark(one: SourceEvent) -> Transformed:
+        one.data["marked"] = True
+        return one
+
+    text = """version: "1.0"
+sources: {a: {connector: src}}
+sinks:
+  first: {connector: left, topics: [a], transforms: [{transform: t}]}
+  second: {connector: right, topics: [a]}
+"""
+    source, _ = make_source(rows(range(3)))
+    left, marked = make_sink()
+    right, plain = make_sink()
+    known = registries({"src": source}, {"left": left, "right": right}, {"t": make_transform(mark)})
+    run_plan(plan_of(tmp_path, known, text + QUICK))
+    assert plain.durable == [{"id": number} for number in range(3)]
+    assert marked.durable == [{"id": number, "marked": True} for number in range(3)]

@@ -39,7 +39,7 @@ TABLE: dict[str, tuple[ErrorKind, Action]] = {
     "permission": (ErrorKind.PERMISSION, Action.STOP),
     "not_found": (ErrorKind.NOT_FOUND, Action.STOP),
     "state": (ErrorKind.STATE, Action.STOP),
-    "fatal_error": (ErrorKind.FATAL, Action.STOP),
+    "fatal": (ErrorKind.FATAL, Action.STOP),
     "io": (ErrorKind.IO, Action.STOP),
     "internal": (ErrorKind.INTERNAL, Action.STOP),
 }
@@ -51,11 +51,12 @@ CLASS_OF = {
 
 
 def constructors() -> dict[str, Callable[[str], ConnectorError]]:
-    return {
+    made = {
         name: getattr(ConnectorError, name)
         for name, value in vars(ConnectorError).items()
         if isinstance(value, staticmethod)
     }
+    return made | {"fatal": ConnectorError.fatal}
 
 
 def test_every_constructor_is_in_the_table() -> None:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any, ClassVar
 
 import pytest
+
 from rivven_connect import (
     ConfiguredCatalog,
     ConnectorError,
@@ -174,16 +175,17 @@ def test_what_came_before_an_error_is_delivered() -> None:
         yield {"id": 1}
         raise ConnectorError.transient("gone")
 
-    async def collect() -> list[Item]:
-        found: list[Item] = []
+    found: list[Item] = []
+
+    async def collect() -> None:
         source = make(failing)
         catalog = ConfiguredCatalog.from_catalog(await source.discover(NoConfig()))
-        with pytest.raises(ConnectorError, match="gone"):
-            async for item in source.read(NoConfig(), catalog, None):
-                found.append(item)  # noqa: PERF401  # what came before the error counts
-        return found
+        async for item in source.read(NoConfig(), catalog, None):
+            found.append(item)  # noqa: PERF401  # what came before the error counts
 
-    assert ids(asyncio.run(collect())) == [1]
+    with pytest.raises(ConnectorError, match="gone"):
+        asyncio.run(collect())
+    assert ids(found) == [1]
 
 
 def test_a_record_that_trickles_is_not_held_back() -> None:

@@ -237,4 +237,4 @@ def test_guard_counts_waits_and_resets() -> None:
     assert guard.elapsed_ms == 3000
     guard.reset()
     assert (guard.attempt, guard.elapsed_ms) == (0, 0)
-    assert not guard.should_retry(ConnectorError.fatal_error("no"))
+    assert not guard.should_retry(ConnectorError.fatal("no"))

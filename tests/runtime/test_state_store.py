@@ -93,10 +93,10 @@ def test_a_stale_owner_commits_nothing(folder: Path) -> None:
 def test_emptied_and_deleted_states_are_refused(folder: Path) -> None:
     path = fill(folder)
     path.write_bytes(b"")
-    with pytest.raises(StateStoreError, match="emptied"):
+    with pytest.raises(StateStoreError, match="was emptied or deleted"):
         StateStore.open(folder, "shop")
     path.unlink()
-    with pytest.raises(StateStoreError, match="emptied"):
+    with pytest.raises(StateStoreError, match="was emptied or deleted"):
         StateStore.open(folder, "shop")
     path.with_suffix(".marker").unlink()
     StateStore.open(folder, "shop").close()

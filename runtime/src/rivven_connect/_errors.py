@@ -15,7 +15,8 @@ RivvenError
 from __future__ import annotations
 
 import enum
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import overload
 
 from rivven_connect._problems import Problem, render_problems
 
@@ -69,6 +70,21 @@ class RivvenError(Exception):
     exit_code = ExitCode.CONNECTOR
 
 
+class _Fatal:
+    """One word for the question and for the constructor, as the guide has it."""
+
+    @overload
+    def __get__(self, error: None, owner: type) -> Callable[[str], FatalError]: ...
+    @overload
+    def __get__(self, error: ConnectorError, owner: type) -> bool: ...
+    def __get__(
+        self, error: ConnectorError | None, owner: type
+    ) -> bool | Callable[[str], FatalError]:
+        if error is None:
+            return FatalError
+        return error.action is Action.STOP
+
+
 class ConnectorError(RivvenError):
     """A connector's failure; its class says what the engine does about it.
 
@@ -93,10 +109,8 @@ class ConnectorError(RivvenError):
         """Whether trying again may help."""
         return self.action is Action.RETRY
 
-    @property
-    def fatal(self) -> bool:
-        """Whether the pipeline stops."""
-        return self.action is Action.STOP
+    fatal = _Fatal()
+    """On an error: whether the pipeline stops. On the class: the constructor of such an error."""
 
     @staticmethod
     def configuration(message: str) -> FatalError:
@@ -160,11 +174,6 @@ class ConnectorError(RivvenError):
     def state(message: str) -> FatalError:
         """The saved state does not fit what the source can resume from."""
         return FatalError(message, kind=ErrorKind.STATE)
-
-    @staticmethod
-    def fatal_error(message: str) -> FatalError:
-        """Nothing more can be done; named so because `.fatal` is the question, not the answer."""
-        return FatalError(message)
 
     @staticmethod
     def io(message: str) -> FatalError:

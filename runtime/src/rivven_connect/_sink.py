@@ -9,6 +9,7 @@ from typing import ClassVar, TypeVar
 
 from rivven_connect import _hooks
 from rivven_connect._batch import Batch, BatchConfig, Checkpoint, EventBatch
+from rivven_connect._batcher import Batcher
 from rivven_connect._catalog import ConfiguredCatalog
 from rivven_connect._checks import CheckResult
 from rivven_connect._connector import Connector
@@ -95,10 +96,7 @@ class BatchSink(Sink[ConfigT]):
 
     def batch_config(self, config: ConfigT) -> BatchConfig:
         """Return when a batch is full; by default, what the manifest declares."""
-        spec = getattr(self, "spec_type", None)
-        if isinstance(spec, type) and issubclass(spec, GeneratedBatchSpec):
-            return spec.batch_config(config)
-        return BatchConfig()
+        return _declared_limits(self, config)
 
     @abstractmethod
     async def write_batch(self, config: ConfigT, events: Sequence[SourceEvent]) -> WriteResult:
@@ -110,16 +108,13 @@ class BatchSink(Sink[ConfigT]):
 
     async def write(self, config: ConfigT, events: AsyncIterator[SourceEvent]) -> WriteResult:
         """Collect the events to batches of `batch_config` and write each."""
-        limits = self.batch_config(config)
+        batcher = Batcher(self.batch_config(config))
         total = WriteResult()
-        pending: list[SourceEvent] = []
         async for event in events:
-            pending.append(event)
-            if len(pending) >= limits.max_records:
-                _add(total, await self.write_batch(config, pending))
-                pending = []
-        if pending:
-            _add(total, await self.write_batch(config, pending))
+            if chunk := batcher.add(event):
+                _add(total, await self.write_batch(config, chunk.events))
+        if chunk := batcher.flush():
+            _add(total, await self.write_batch(config, chunk.events))
         return total
 
 
@@ -128,10 +123,7 @@ class TransactionalSink(Sink[ConfigT]):
 
     def batch_config(self, config: ConfigT) -> BatchConfig:
         """Return when a batch is full; by default, what the manifest declares."""
-        spec = getattr(self, "spec_type", None)
-        if isinstance(spec, type) and issubclass(spec, GeneratedBatchSpec):
-            return spec.batch_config(config)
-        return BatchConfig()
+        return _declared_limits(self, config)
 
     @abstractmethod
     async def write_transaction(self, config: ConfigT, batch: Batch) -> WriteResult:
@@ -152,6 +144,13 @@ class TransactionalSink(Sink[ConfigT]):
         collected = [event async for event in events]
         nothing = Checkpoint({}, {})
         return await self.write_transaction(config, Batch("", "", 0, collected, nothing))
+
+
+def _declared_limits(sink: Sink[ConfigT], config: ConfigT) -> BatchConfig:
+    spec = getattr(sink, "spec_type", None)
+    if isinstance(spec, type) and issubclass(spec, GeneratedBatchSpec):
+        return spec.batch_config(config)
+    return BatchConfig()
 
 
 def _add(total: WriteResult, part: WriteResult) -> None:

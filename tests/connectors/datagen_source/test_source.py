@@ -118,7 +118,12 @@ async def test_resuming_at_any_state_goes_on_identically(read: Any, cdc_mode: bo
 
 
 async def test_a_drawn_seed_is_kept_in_the_state(read: Any) -> None:
-    values = {"events_per_second": 0, "max_events": 50, "batch_size": 10, "include_timestamp": False}
+    values = {
+        "events_per_second": 0,
+        "max_events": 50,
+        "batch_size": 10,
+        "include_timestamp": False,
+    }
     config = DatagenSourceConfig.parse(values)
     first = await read(DatagenSource(), config)
     other = await read(DatagenSource(), config)

@@ -12,5 +12,7 @@ from rivven_connect.connectors.jsonl_source._generated import JsonlSourceConfig
 @pytest.fixture
 def config(tmp_path: Path) -> JsonlSourceConfig:
     path = tmp_path / "records.jsonl"
-    path.write_text("".join(f'{{"id": {i}, "näme": "✓"}}\n{"" if i % 7 else chr(10)}' for i in range(900)))
+    path.write_text(
+        "".join(f'{{"id": {i}, "näme": "✓"}}\n{"" if i % 7 else chr(10)}' for i in range(900))
+    )
     return JsonlSourceConfig(path=str(path))

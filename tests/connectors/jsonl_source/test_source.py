@@ -1,3 +1,4 @@
+# ruff: noqa: ASYNC240  # a test has its loop for itself
 from __future__ import annotations
 
 import asyncio
@@ -108,9 +109,7 @@ async def test_what_is_appended_is_read_by_the_next_run(read: Any, path: Path) -
         b"[" * 5_000,
     ],
 )
-async def test_a_line_that_is_not_json_is_kept_as_it_is(
-    read: Any, path: Path, line: bytes
-) -> None:
+async def test_a_line_that_is_not_json_is_kept_as_it_is(read: Any, path: Path, line: bytes) -> None:
     path.write_bytes(b'{"id": 0}\n' + line + b'\r\n{"id": 1}\n')
     found = await read(JsonlSource(), config_of(path))
     assert ids(found) == [0, 1]
@@ -140,9 +139,7 @@ async def test_a_last_line_without_newline_may_get_one_later(read: Any, path: Pa
     assert ids(await read(JsonlSource(), config_of(path), first.states[-1][1])) == [1]
 
 
-async def test_a_last_line_that_was_still_being_written_is_found_out(
-    read: Any, path: Path
-) -> None:
+async def test_a_last_line_that_was_still_being_written_is_found_out(read: Any, path: Path) -> None:
     path.write_text("12", encoding="utf-8")
     first = await read(JsonlSource(), config_of(path))
     path.write_text("1234\n", encoding="utf-8")

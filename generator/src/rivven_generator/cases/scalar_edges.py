@@ -135,7 +135,7 @@ def _numbers(site: Site, samples: Samples) -> Iterator[Edge]:
             inside, outside = numbers.edge(node, keyword, whole=whole)
             yield rejects(site, keyword, outside)
             yield from _fitting(site, samples, keyword, inside)
-    if "multipleOf" in node and not (whole and numbers.exact(node["multipleOf"]) == 1):
+    if "multipleOf" in node and not (whole and numbers.step_of(node, whole=True) == 1):
         fitting = [n for n in samples.some(site.key, node) if type(n) in (int, float)]
         beside = [o for n in fitting for o in numbers.no_multiples(node, n, whole=whole)]
         yield rejects(site, "multipleOf", beside)
@@ -189,10 +189,10 @@ def secret_values(site: Site, samples: Samples, number: int) -> Iterator[str]:
         yield f'canary-{number}-@/+%"\n'
         yield f"canary-{number}-secret"
         yield plain
+        if site.node.get("maxLength", len(plain)) < len(plain):
+            yield _RARE * site.node["maxLength"]
         for keyword in ("minLength", "maxLength"):
             yield from texts.of_length(site.node, site.node.get(keyword, 12), [plain])
-        if site.node.get("maxLength", 0) > 0:
-            yield _RARE * site.node["maxLength"]
         if "pattern" in site.node:
             yield from reversed(texts.for_pattern(site.node))
         yield from texts.FITTING.get(site.node.get("format", ""), ())

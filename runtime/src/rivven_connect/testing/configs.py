@@ -148,7 +148,7 @@ def _logged(config: ConfigModel) -> str:
 def _pickles(config: ConfigModel) -> bool:
     try:
         pickle.dumps(config)
-    except (TypeError, pickle.PicklingError):
+    except (TypeError, AttributeError, pickle.PicklingError):
         return False
     return True
 

@@ -212,4 +212,4 @@ async def _apply_function(function: Function, event: SourceEvent) -> Sequence[So
 async def _require_check(what: str, connector: Source[Any] | Sink[Any], config: Any) -> None:
     result = await connector.check(config)
     if not result.is_success():
-        raise ConnectorError.fatal_error(f"the {what}'s check failed: {result.message}")
+        raise ConnectorError.fatal(f"the {what}'s check failed: {result.message}")

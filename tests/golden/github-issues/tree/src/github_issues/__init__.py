@@ -1,0 +1,5 @@
+"""The github-issues source."""
+
+from github_issues.source import GithubIssues
+
+__all__ = ["GithubIssues"]

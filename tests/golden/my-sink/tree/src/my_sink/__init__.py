@@ -1,0 +1,5 @@
+"""The my-sink sink."""
+
+from my_sink.sink import MySink
+
+__all__ = ["MySink"]

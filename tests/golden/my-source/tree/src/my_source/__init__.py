@@ -1,0 +1,5 @@
+"""The my-source source."""
+
+from my_source.source import MySource
+
+__all__ = ["MySource"]

@@ -1,0 +1,5 @@
+"""The s3 sink."""
+
+from s3.sink import S3
+
+__all__ = ["S3"]
