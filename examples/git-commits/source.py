@@ -31,7 +31,7 @@ from git_commits._generated import CommitsRecord, FilesRecord, GitCommitsBase, G
 from git_commits.git import Git, next_token
 
 _WALK: Final = (
-    *("rev-list", "--reverse", "--parents", "--encoding=UTF-8", "--stdin"),
+    *("rev-list", "--reverse", "--topo-order", "--parents", "--encoding=UTF-8", "--stdin"),
     "--format=%x00%ae%x00",
 )
 _SHOW: Final = (

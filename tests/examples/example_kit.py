@@ -55,6 +55,30 @@ def scaffold(example: str, folder: Path) -> Path:
     return project
 
 
+def assert_clean(project: Path) -> None:
+    """Its tests pass, its generated files are in step, and linter and type checker are content."""
+    done = [
+        rivven("test", ".", cwd=project),
+        rivven("generate", "--check", cwd=project),
+        _python("ruff", "check", "--no-cache", ".", cwd=project),
+        _python("ruff", "format", "--no-cache", "--check", ".", cwd=project),
+        _python("mypy", "--strict", ".", cwd=project),
+    ]
+    failures = [f"{one.args}\n{one.stdout}{one.stderr}" for one in done if one.returncode]
+    assert not failures, "\n".join(failures)
+
+
+def _python(module: str, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", module, *arguments],
+        cwd=cwd,
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+        timeout=120,
+    )
+
+
 class Pipeline:
     """One pipeline from a project to JSON Lines, and what each run of it adds."""
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from example_kit import InProcess, Pipeline, rivven
+from example_kit import InProcess, Pipeline, assert_clean
 from git_kit import Repository
 
 
@@ -365,7 +365,5 @@ def test_a_hostile_repository_runs_no_program(
     assert not trap.exists()
 
 
-def test_the_generated_project_is_clean(git_commits_project: Path) -> None:
-    done = rivven("test", str(git_commits_project), cwd=git_commits_project)
-    assert done.returncode == 0, done.stdout
-    assert rivven("generate", "--check", cwd=git_commits_project).returncode == 0
+def test_the_project_is_clean(git_commits_project: Path) -> None:
+    assert_clean(git_commits_project)

@@ -212,8 +212,8 @@ def test_a_failed_operation_leaves_the_tree_as_it_was_and_no_journal(
         try:
             write(copy, AFTER, Dying)
         except InputError as error:
-            assert error.exit_code == exit_code  # noqa: PT017  # the last steps only tidy up
-            assert error.problems[0].code == "RVN507"
+            found = (error.exit_code, error.problems[0].code)
+            assert found == (exit_code, "RVN507")  # the last steps only tidy up
         if tree(copy) not in outcomes:
             finish(copy)
         assert tree(copy) in outcomes, f"operation {at}"
@@ -226,7 +226,7 @@ def test_a_full_disk_still_has_room_to_go_back(
         left: ClassVar[int] = 0
 
         def _do_create(self, folder: int, name: str) -> int:
-            return self._spent(super()._do_create, folder, name)
+            return int(self._spent(super()._do_create, folder, name))
 
         def _do_make_folder(self, folder: int, name: str) -> None:
             self._spent(super()._do_make_folder, folder, name)

@@ -61,7 +61,7 @@ def test_the_text_does_not_depend_on_the_order_of_anything() -> None:
         digest="d" * 64,
         tools=LOCK.tools,
         inputs=LOCK.inputs,
-        files=dict(reversed(LOCK.files.items())),
+        files=dict(reversed(list(LOCK.files.items()))),
     )
     assert turned.dump() == LOCK.dump()
 

@@ -34,10 +34,15 @@ class Node:
 
 
 def node_at(model: BaseModel, path: tuple[str, ...]) -> Node | None:
-    """Return the object at a path of wire names, or None where the input has none there."""
+    """Return the object at a path of wire names, or None where the input has none there.
+
+    An object that only a default made does not count.
+    """
     found: Any = model
     for name in path:
         if isinstance(found, BaseModel):
+            if name not in _given(found):
+                return None
             found = _field(found, name)
         elif isinstance(found, Mapping):
             found = found.get(name)
@@ -47,12 +52,16 @@ def node_at(model: BaseModel, path: tuple[str, ...]) -> Node | None:
             return None
     if isinstance(found, BaseModel):
         model_found = found
-        wire = {n: f.alias or n for n, f in type(found).model_fields.items()}
-        given = frozenset(wire.get(name, name) for name in found.model_fields_set)
-        return Node(given, lambda name: _field(model_found, name))
+        return Node(_given(found), lambda name: _field(model_found, name))
     if isinstance(found, Mapping):
         return Node(frozenset(found), found.get)
     return None
+
+
+def _given(model: BaseModel) -> frozenset[str]:
+    """Return the wire names of what the input had; defaults do not count."""
+    wire = {name: field.alias or name for name, field in type(model).model_fields.items()}
+    return frozenset(wire.get(name, name) for name in model.model_fields_set)
 
 
 def _field(model: BaseModel, wire_name: str) -> Any:

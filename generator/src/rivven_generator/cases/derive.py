@@ -31,7 +31,7 @@ _MOST_SITES: Final = 3
 """Bases in which a case is tried before it is given up."""
 
 _SHORTEST_CANARY: Final = 4
-_BOILERPLATE: Final = "https://errors.pydantic.dev rivven_canary"
+_BOILERPLATE: Final = "https://errors.pydantic.dev rivven_canary Secret('***')"
 """What may stand in an error anyhow: no canary may be a part of it."""
 
 Identity = tuple[Key, str, str, str]
@@ -204,7 +204,12 @@ class _Builder:
             config = changed(self._bases[site.base], site.path, value)
             elsewhere = changed(self._bases[site.base], site.path, None)
             findable = len(value) >= _SHORTEST_CANARY or (value and not value.isascii())
-            if not findable or value in _BOILERPLATE or shows_up(elsewhere, value) or not self._judge.accepts(config):
+            if (
+                not findable
+                or value in _BOILERPLATE
+                or shows_up(elsewhere, value)
+                or not self._judge.accepts(config)
+            ):
                 continue
             if self._samples.fits(site.node, value):
                 return value

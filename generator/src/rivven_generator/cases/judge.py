@@ -14,9 +14,8 @@ from rivven_generator.schema.verdict import validator_of
 Failure = tuple[str, str]
 """JSON pointer and rule."""
 
-LATE_RULES = frozenset(
-    {"require_any", "require_one", "require_together", "when", "minProperties", "maxProperties"}
-)
+_COUNTS = frozenset({"minProperties", "maxProperties"})
+LATE_RULES = _COUNTS | {"require_any", "require_one", "require_together", "when"}
 """What a class asks only of an object whose properties are right."""
 
 _ORDER = (
@@ -45,6 +44,8 @@ class Judge:
         if failure not in found:
             return False
         rest = {other for other in found if other != failure}
+        if failure[1] in _COUNTS:  # a class asks for them before its other rules
+            return not {other for other in rest if other[1] not in LATE_RULES - _COUNTS}
         if failure[1] in LATE_RULES:
             return not rest
         return not {other for other in rest if other[1] not in LATE_RULES}

@@ -177,7 +177,8 @@ def _formats(site: Site, samples: Samples) -> Iterator[Edge]:
     name = site.node.get("format", "password")
     if name == "password" or "string" not in types_of(site.node):
         return
-    yield rejects(site, "format", texts.UNFITTING[name])
+    shortest = max(1, min(site.node.get("minLength", 1), texts.LONGEST))
+    yield rejects(site, "format", [*texts.UNFITTING[name], "!" * shortest])
     yield from _fitting(site, samples, "format", texts.FITTING[name])
 
 
@@ -195,6 +196,7 @@ def secret_values(site: Site, samples: Samples, number: int) -> Iterator[str]:
             yield from texts.of_length(site.node, site.node.get(keyword, 12), [plain])
         if "pattern" in site.node:
             yield from reversed(texts.for_pattern(site.node))
+        yield f"{number:08d}-cafe-4000-8000-000000000000"
         yield from texts.FITTING.get(site.node.get("format", ""), ())
     yield from own
 
