@@ -120,7 +120,6 @@ def test_refuses(text: str | bytes, code: str) -> None:
         "no",
         "on",
         "off",
-        "n",
         "Yes",
         "NO",
         "On",

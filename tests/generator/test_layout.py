@@ -17,7 +17,7 @@ from rivven_generator import layout
 TEXT = st.text(
     st.characters(codec="utf-8", exclude_characters="\0"), max_size=60
 ) | st.sampled_from(
-    ['"""', "'''", "\\", 'ends with "', "it's", 'say "hi"', "it's \"both\"", "x" * 120, "{{ x }}"]
+    ['"""', "'''", "\\", 'ends with "', "it's", 'say "hi"', 'it\'s "both"', "x" * 120, "{{ x }}"]
 )
 SCALAR = (
     st.none()
@@ -100,7 +100,16 @@ def test_fields_are_formatted(fields: list[tuple[str, str, object]]) -> None:
 @given(st.lists(st.text(st.characters(codec="utf-8"), min_size=1, max_size=80), max_size=8))
 @QUICK
 def test_docstrings_hold_any_text_and_nothing_else(texts: list[str]) -> None:
-    hostile = ['"""', '""" + evil() + """', "\\", 'x"', '"x', "a\n\nb\\", "a\r\nb", "\u2028\x0c\x85"]
+    hostile = [
+        '"""',
+        '""" + evil() + """',
+        "\\",
+        'x"',
+        '"x',
+        "a\n\nb\\",
+        "a\r\nb",
+        "\u2028\x0c\x85",
+    ]
     for text in [*texts, *hostile]:
         if not text.strip():
             continue

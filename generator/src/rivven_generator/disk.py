@@ -147,11 +147,10 @@ class Disk:
         """Delete a folder if it is there and empty."""
         *folders, name = self._parts(path)
         with contextlib.suppress(FileNotFoundError), self._folder(folders) as folder:
-            try:
+            with self._folder([*folders, name]) as found:
+                is_empty = not os.listdir(found)
+            if is_empty:
                 self._do_remove_folder(folder, name)
-            except OSError as error:
-                if error.errno not in {errno.ENOTEMPTY, errno.EEXIST}:
-                    raise
 
     def _parts(self, path: str) -> list[str]:
         """Return the components below the root.

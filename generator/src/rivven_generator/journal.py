@@ -80,17 +80,13 @@ def apply_changes(disk: Disk, changes: Sequence[Change]) -> None:
     try:
         _roll_forward(disk, entries)
     except (OSError, InputError) as error:
-        _turn_back(disk, entries)
-        raise _explained(error, disk) from error
-    _clear(disk)
+        raise _explained(error, disk, undone=_is_undone(disk, entries)) from error
+    # All is in place; what cannot be tidied up now, the next run tidies up.
+    _clear_quietly(disk)
 
 
 def recover(disk: Disk) -> None:
     """Finish, or undo, what an interrupted run began; nothing happens where there is none."""
-    if not is_interrupted(disk):
-        # A kill between the last two clean-up steps leaves an empty folder.
-        disk.remove_folder(FOLDER)
-        return
     try:
         back, forward = disk.read(_BACK), disk.read(_FORWARD)
         if back is not None:
@@ -107,6 +103,14 @@ def _recover_forward(disk: Disk, entries: Sequence[_Entry]) -> None:
         _roll_forward(disk, entries)
     except (OSError, InputError):
         _turn_back(disk, entries)
+
+
+def _is_undone(disk: Disk, entries: Sequence[_Entry]) -> bool:
+    try:
+        _turn_back(disk, entries)
+    except (OSError, InputError):
+        return False
+    return True
 
 
 def _stage(disk: Disk, entries: Sequence[_Entry], changes: Sequence[Change]) -> None:
@@ -138,7 +142,7 @@ def _turn_back(disk: Disk, entries: Sequence[_Entry]) -> None:
     """Undo; the rename that says so needs no room on the disk."""
     disk.replace(_FORWARD, _BACK)
     _roll_back(disk, entries)
-    _clear(disk)
+    _clear_quietly(disk)
 
 
 def _roll_back(disk: Disk, entries: Sequence[_Entry]) -> None:
@@ -188,12 +192,13 @@ def _clear_quietly(disk: Disk) -> None:
     try:
         _clear(disk)
     except (OSError, InputError):
-        # The first failure is the one to report; the next run clears what is left.
         return
 
 
-def _explained(error: OSError | InputError, disk: Disk) -> InputError:
-    return unwritable(error, disk.shown("")) if isinstance(error, OSError) else error
+def _explained(error: OSError | InputError, disk: Disk, *, undone: bool = True) -> InputError:
+    if isinstance(error, OSError):
+        return unwritable(error, disk.shown(""), undone=undone)
+    return error
 
 
 def _folders(path: str) -> list[str]:

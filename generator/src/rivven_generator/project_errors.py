@@ -79,12 +79,15 @@ def project_error(code: str, message: str, hint: str = "", *, path: str = "") ->
     return InputError([Problem(code=code, message=message, hint=hint, path=path)])
 
 
-def unwritable(error: OSError, path: str) -> InputError:
+def unwritable(error: OSError, path: str, *, undone: bool = True) -> InputError:
     """Return what a person should hear about a failed file operation."""
     reason = error.strerror or type(error).__name__
+    rest = (
+        "the project is as it was" if undone else "the next run finishes or undoes what was begun"
+    )
     problem = Problem(
         code="RVN507",
-        message=f"cannot be written: {reason}; the project is as it was",
+        message=f"cannot be written: {reason}; {rest}",
         hint="make room on the disk and run the command again"
         if error.errno in _FULL
         else "make the folder writable for you, or name another one",
