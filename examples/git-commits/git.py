@@ -1,4 +1,4 @@
-"""The git command on one repository: started without a shell, read as a stream, ended with its block."""
+"""The git command on one repository: started without a shell, read as a stream, always ended."""
 
 from __future__ import annotations
 
@@ -6,11 +6,26 @@ import asyncio
 import contextlib
 import os
 import tempfile
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Final, NamedTuple
 
 from rivven_connect import ConnectorError
 
 from git_commits._generated import GitCommitsConfig
+
+_WALK: Final = (
+    *("rev-list", "--reverse", "--topo-order", "--parents", "--encoding=UTF-8", "--stdin"),
+    "--format=%x00%ae%x00",
+)
+
+
+class Commit(NamedTuple):
+    """One commit of a walk: its id, the commits it follows, and its author's address."""
+
+    id: str
+    parents: Sequence[str]
+    author: str
 
 
 class Git:
@@ -76,6 +91,12 @@ class Git:
         feed = [*heads, f"^{tip}"]
         return not await self.text("rev-list", "--max-count=1", "--stdin", feed=feed)
 
+    def walk(
+        self, tip: str, heads: Iterable[str]
+    ) -> AbstractAsyncContextManager[asyncio.StreamReader]:
+        """List what `tip` reaches and `heads` do not, parents first; for `next_commits`."""
+        return self.run(*_WALK, feed=[tip, *(f"^{head}" for head in heads)])
+
     async def _objects(self, names: Iterable[str]) -> list[str]:
         form = "--batch-check=%(objectname) %(objecttype)"
         return (await self.text("cat-file", form, feed=names)).splitlines()
@@ -132,6 +153,16 @@ def _reason(complaint: str) -> str:
     lines = [line for line in complaint.splitlines() if line]
     fatal = [line for line in lines if line.startswith(("fatal: ", "error: "))]
     return (fatal or lines or ["it gave no reason"])[0]
+
+
+async def next_commits(walk: asyncio.StreamReader, count: int) -> list[Commit]:
+    """Return the next commits of a walk, at most `count`; none at the end."""
+    commits: list[Commit] = []
+    # git writes "commit ID PARENT..." above what the format asks for.
+    while len(commits) < count and (head := (await next_token(walk)).decode().split()):
+        author = (await next_token(walk)).decode(errors="replace")
+        commits.append(Commit(head[1], head[2:], author))
+    return commits
 
 
 async def next_token(output: asyncio.StreamReader) -> bytes:

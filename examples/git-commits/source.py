@@ -8,13 +8,12 @@ each state is a place to resume from, in the middle of a first read as after a m
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import datetime
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
-from typing import Final, Literal, NamedTuple, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from rivven_connect import (
     Catalog,
@@ -28,12 +27,8 @@ from rivven_connect import (
 )
 
 from git_commits._generated import CommitsRecord, FilesRecord, GitCommitsBase, GitCommitsConfig
-from git_commits.git import Git, next_token
+from git_commits.git import Commit, Git, next_commits, next_token
 
-_WALK: Final = (
-    *("rev-list", "--reverse", "--topo-order", "--parents", "--encoding=UTF-8", "--stdin"),
-    "--format=%x00%ae%x00",
-)
 _SHOW: Final = (
     *("rev-list", "--no-walk=unsorted", "--encoding=UTF-8", "--stdin"),
     "--format=%x00%P%x00%an%x00%ae%x00%aI%x00%cn%x00%ce%x00%cI%x00%B%x00",
@@ -81,12 +76,6 @@ class GitCommits(GitCommitsBase):
                     yield batch
 
 
-class _Commit(NamedTuple):
-    id: str
-    parents: Sequence[str]
-    author: str
-
-
 class _Reader:
     """Reads one stream from the heads that its state names."""
 
@@ -96,9 +85,10 @@ class _Reader:
         self._git = git
         self._config = config
         self._stream = stream
-        self._heads = set(state.get("heads", list[str], []) if state else [])
-        if not all(re.fullmatch("[0-9a-f]{40,64}", head) for head in self._heads):
-            raise ConnectorError.state(f"stream {stream!r}: its state holds no names of commits")
+        heads = state.get("heads", list[str]) if state else []
+        if heads is None or not all(re.fullmatch("[0-9a-f]{40,64}", head) for head in heads):
+            raise ConnectorError.state(f"stream {stream!r}: its state names no commits; reset it")
+        self._heads = set(heads)
 
     async def read(self) -> AsyncGenerator[EventBatch, None]:
         """Yield the records behind the heads, oldest first, and move the heads along."""
@@ -108,16 +98,15 @@ class _Reader:
             return
         limits = self._config.limits
         left = limits.max_commits
-        feed = [tip, *(f"^{head}" for head in self._heads)]
-        async with self._git.run(*_WALK, feed=feed) as walk:
+        async with self._git.walk(tip, self._heads) as walk:
             count = limits.batch_size
-            while commits := await _next_commits(walk, count if left is None else min(left, count)):
+            while commits := await next_commits(walk, count if left is None else min(left, count)):
                 left = None if left is None else left - len(commits)
                 async with aclosing(self._batches(commits)) as batches:
                     async for batch in batches:
                         yield batch
 
-    async def _batches(self, commits: Sequence[_Commit]) -> AsyncGenerator[EventBatch, None]:
+    async def _batches(self, commits: Sequence[Commit]) -> AsyncGenerator[EventBatch, None]:
         records: list[Json] = []
         behind = iter(commits)
         async with aclosing(self._records(commits)) as found:
@@ -131,12 +120,14 @@ class _Reader:
                 if len(records) >= self._config.limits.batch_size:
                     yield self._batch(records)
                     records = []
-        for commit in behind:
+        rest = list(behind)
+        for commit in rest:
             self._move_heads(commit)
-        yield self._batch(records)
+        if records or rest:
+            yield self._batch(records)
 
     def _records(
-        self, commits: Sequence[_Commit]
+        self, commits: Sequence[Commit]
     ) -> AsyncGenerator[tuple[str, Sequence[Json]], None]:
         """Yield the records of the commits that the config selects, commit by commit."""
         config = self._config
@@ -151,7 +142,7 @@ class _Reader:
         read = _commits if self._stream == "commits" else _files
         return read(self._git, config, ids)
 
-    def _move_heads(self, commit: _Commit) -> None:
+    def _move_heads(self, commit: Commit) -> None:
         self._heads.difference_update(commit.parents)
         self._heads.add(commit.id)
 
@@ -254,11 +245,3 @@ def _time(text: str) -> str | None:
     except ValueError:
         return None
     return text
-
-
-async def _next_commits(walk: asyncio.StreamReader, count: int) -> list[_Commit]:
-    """Return the next commits of a walk: `commit ID PARENT...`, then the author's address."""
-    commits: list[_Commit] = []
-    while len(commits) < count and (head := _text(await next_token(walk)).split()):
-        commits.append(_Commit(head[1], head[2:], _text(await next_token(walk))))
-    return commits

@@ -12,6 +12,8 @@ import pytest
 from example_kit import InProcess, Pipeline, assert_clean
 from git_kit import Repository
 
+from rivven_connect import ErrorKind, FatalError
+
 
 @pytest.fixture
 def repository(tmp_path: Path) -> Repository:
@@ -161,6 +163,17 @@ def test_a_head_that_is_gone_for_good_is_rewritten_history_too(
     repository.git("reflog", "expire", "--expire=now", "--all")
     repository.git("gc", "--quiet", "--prune=now")
     assert "rewritten" in pipeline.run(exit_code=3).stderr
+
+
+@pytest.mark.parametrize("state", [{"cursor": 1}, {"heads": 5}, {"heads": ["--output=x"]}])
+def test_a_foreign_state_is_refused(
+    source: InProcess, repository: Repository, state: dict[str, Any]
+) -> None:
+    repository.commit()
+    with pytest.raises(FatalError) as refused:
+        source.read({"repository": str(repository.path)}, "commits", state)
+    assert refused.value.kind is ErrorKind.STATE
+    assert "reset" in str(refused.value)
 
 
 def test_an_empty_repository_has_nothing_yet(pipeline: Pipeline, repository: Repository) -> None:

@@ -44,6 +44,8 @@ RULES = [
     Rule("my-sink", {"destination": "o"}, {"destination": ""}, "/destination", "minLength"),
     Rule("my-sink", {"destination": "o", "compress": True}, {"destination": "o", "compress": 1}, "/compress", "type"),
     Rule("filter-transform", {"field": "a", "pattern": "b"}, {"field": "a"}, "/pattern", "required"),
+    Rule("filter-transform", {"field": "a", "pattern": "b"}, {"field": "", "pattern": "b"}, "/field", "minLength"),
+    Rule("filter-transform", {"field": "a", "pattern": "^b+$"}, {"field": "a", "pattern": "["}, "/pattern", "format"),
     Rule("validated-source", VALIDATED, VALIDATED | {"endpoint": "nope"}, "/endpoint", "format"),
     Rule("validated-source", VALIDATED | {"notification_email": "a@example.com"},
          VALIDATED | {"notification_email": "nope"}, "/notification_email", "format"),
@@ -72,7 +74,7 @@ RULES = [
     Rule("github-issues", ISSUES, ISSUES | {"repositories": ["nope"]}, "/repositories/0", "pattern"),
     Rule("github-issues", ISSUES | {"page_size": 100}, ISSUES | {"page_size": 101}, "/page_size", "maximum"),
     Rule("github-issues", ISSUES | {"auth": APP}, ISSUES | {"auth": APP | {"type": "token"}}, "/auth/app_id", "additionalProperties"),
-    Rule("github-issues", ISSUES | {"auth": APP}, ISSUES | {"auth": {"type": "other"}}, "/auth/type", "discriminator"),
+    Rule("github-issues", ISSUES | {"auth": APP}, ISSUES | {"auth": {"type": "other"}}, "/auth", "oneOf"),
 ]  # fmt: skip
 """By case; the order is the manifest's."""
 

@@ -22,6 +22,7 @@ from rivven_connect import (
 from rivven_connect.connectors.jsonl_source import JsonlSource
 from rivven_connect.connectors.jsonl_source import reader as reader_module
 from rivven_connect.connectors.jsonl_source._generated import JsonlSourceConfig
+from rivven_connect.connectors.jsonl_source.reader import LineReader
 
 
 @pytest.fixture
@@ -169,6 +170,7 @@ async def test_a_file_that_is_not_the_one_read_before_is_refused(
         await read(JsonlSource(), config_of(path), first.states[-1][1])
     assert caught.value.kind is ErrorKind.STATE
     assert caught.value.fatal
+    assert ("truncated" in str(caught.value)) is (path.stat().st_size < len(rows(300)))
 
 
 async def test_a_copy_of_the_file_is_the_same_file(read: Any, path: Path) -> None:
@@ -221,25 +223,34 @@ async def follow(path: Path) -> AsyncIterator[Item]:
         yield item
 
 
-async def test_a_followed_file_is_waited_for(path: Path) -> None:
+async def test_a_followed_file_is_waited_for_line_by_line(path: Path) -> None:
     path.write_text(rows(1), encoding="utf-8")
-    items = follow(path)
-    async with asyncio.timeout(10):
-        seen = [await anext(items)]
-        with path.open("a", encoding="utf-8") as file:
-            for piece in ('{"id"', ": 1}\n{", '"id": 2}\n'):
-                file.write(piece)
-                file.flush()
-                await asyncio.sleep(0.03)
-        while sum(len(item) for item in seen if isinstance(item, EventBatch)) < 3:
-            seen.append(await anext(items))
-    await items.aclose()  # type: ignore[attr-defined]  # it is a generator
-    assert all(isinstance(item, EventBatch) for item in seen)
-    assert [r for i in seen if isinstance(i, EventBatch) for r in i.records] == [
-        {"id": 0},
-        {"id": 1},
-        {"id": 2},
-    ]
+    seen: list[Item] = []
+
+    async def consume() -> None:
+        async for item in follow(path):
+            seen.append(item)
+
+    async def polled() -> None:
+        """Return once the file has been looked at and nothing new was found."""
+        known = -1
+        while known != len(seen):
+            known = len(seen)
+            await asyncio.sleep(0.03)
+
+    task = asyncio.create_task(consume())
+    await polled()
+    with path.open("a", encoding="utf-8") as file:
+        for piece in ('{"id"', ": 1}\n{", '"id": 2}\n'):
+            file.write(piece)
+            file.flush()
+            await polled()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    batches = [item for item in seen if isinstance(item, EventBatch)]
+    assert len(batches) == len(seen)
+    assert [batch.records for batch in batches] == [[{"id": 0}], [{"id": 1}], [{"id": 2}]]
 
 
 @pytest.mark.parametrize("change", ["truncate", "replace", "remove"])
@@ -275,3 +286,13 @@ async def test_a_cancelled_reading_closes_the_file(path: Path) -> None:
         with pytest.raises(asyncio.CancelledError):
             await task
     assert len(os.listdir("/proc/self/fd")) <= before + 1
+
+
+def test_a_reader_that_was_closed_opens_nothing(path: Path) -> None:
+    path.write_text(rows(1), encoding="utf-8")
+    before = len(os.listdir("/proc/self/fd"))
+    reader = LineReader(str(path), max_line_bytes=100, follow=False)
+    reader.close()
+    reader.open(None)
+    assert reader.read() == []
+    assert len(os.listdir("/proc/self/fd")) == before

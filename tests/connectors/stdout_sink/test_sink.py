@@ -172,15 +172,19 @@ async def events():
         yield SourceEvent.record("s", {"x": "y" * 99})
 
 try:
-    asyncio.run(StdoutSink().write(StdoutSinkConfig(format="text"), events()))
+    asyncio.run(StdoutSink().write(StdoutSinkConfig(format="text", rate_limit=int(sys.argv[1])), events()))
 except ConnectorError as error:
     sys.stderr.write(f"{error.kind}: {error}")
 """
 
 
-def test_a_reader_that_goes_away_ends_it_in_peace() -> None:
+@pytest.mark.parametrize("rate_limit", ["0", "300"])
+def test_a_reader_that_goes_away_ends_it_in_peace(rate_limit: str) -> None:
     with subprocess.Popen(
-        [sys.executable, "-c", PRINTER], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", PRINTER, rate_limit],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     ) as printer:
         assert printer.stdout is not None
         assert printer.stderr is not None
