@@ -78,7 +78,7 @@ def main() -> None:
 
 
 def _environment() -> dict[str, str]:
-    """Return what the pipeline file asks for, if this checkout has a history to read."""
+    """Return what the pipeline needs to be told of this checkout, if it has a history to read."""
     try:
         found = subprocess.run(
             ["git", "rev-parse", "--is-shallow-repository"],
@@ -94,7 +94,7 @@ def _environment() -> dict[str, str]:
             "it reads the history of this checkout, which git cannot read here; "
             f"use a clone of the repository\n{found.stderr}"
         )
-    return {"GIT_SHALLOW": "accept" if found.stdout.strip() == "true" else "refuse"}
+    return {"GIT_SHALLOW": "accept"} if found.stdout.strip() == "true" else {}
 
 
 def _step(number: int, text: str) -> None:
@@ -117,7 +117,8 @@ def _copy(file: Path, folder: Path) -> None:
 
 def _rivven(*arguments: str, cwd: Path = _ROOT, env: dict[str, str] | None = None) -> str:
     """Run the real command line of this environment; return what it printed, or end in failure."""
-    words = shlex.join(("rivven", *arguments))
+    settings = [f"{name}={value}" for name, value in (env or {}).items()]
+    words = shlex.join([*settings, "rivven", *arguments])
     _show(words if cwd == _ROOT else f"cd {cwd.relative_to(_ROOT)} && {words}")
     done = subprocess.run(
         [str(Path(sys.executable).with_name("rivven")), *arguments],

@@ -10,6 +10,9 @@ if TYPE_CHECKING:
 
 MASK = "***"
 
+SECRET_JSON_SCHEMA = {"type": "string", "writeOnly": True, "format": "password"}
+"""How JSON Schema says that a text is secret."""
+
 
 @final
 class Secret:
@@ -67,3 +70,7 @@ class Secret:
         from rivven_connect.config import secret_schema  # noqa: PLC0415
 
         return secret_schema(core_schema.str_schema(strict=True))
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: Any) -> dict[str, Any]:
+        return dict(SECRET_JSON_SCHEMA)

@@ -25,6 +25,7 @@ from pydantic import (
     ConfigDict,
     Field,
     GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
     PlainValidator,
     Strict,
     ValidationError,
@@ -46,7 +47,7 @@ from rivven_connect._rules import (
     require_together,
     when,
 )
-from rivven_connect._secret import MASK, Secret
+from rivven_connect._secret import MASK, SECRET_JSON_SCHEMA, Secret
 
 __all__ = [
     "Boolean",
@@ -260,6 +261,13 @@ class SecretText:
             text = _checked(text, hidden._check)
         schema = secret_schema(text)
         return core_schema.nullable_schema(schema) if nullable else schema
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonObject:
+        limits = {"minLength": self.min_length, "maxLength": self.max_length}
+        known = {key: value for key, value in limits.items() if value is not None}
+        return {**SECRET_JSON_SCHEMA, **known}
 
 
 def secret_schema(text: CoreSchema) -> CoreSchema:

@@ -225,32 +225,32 @@ async def follow(path: Path) -> AsyncIterator[Item]:
 
 async def test_a_followed_file_is_waited_for_line_by_line(path: Path) -> None:
     path.write_text(rows(1), encoding="utf-8")
-    seen: list[Item] = []
+    arrived: asyncio.Queue[Item] = asyncio.Queue()
 
     async def consume() -> None:
         async for item in follow(path):
-            seen.append(item)
+            await arrived.put(item)
 
-    async def polled() -> None:
-        """Return once the file has been looked at and nothing new was found."""
-        known = -1
-        while known != len(seen):
-            known = len(seen)
-            await asyncio.sleep(0.03)
+    async def records() -> list[Any]:
+        item = await arrived.get()
+        assert isinstance(item, EventBatch)
+        return item.records
 
     task = asyncio.create_task(consume())
-    await polled()
-    with path.open("a", encoding="utf-8") as file:
-        for piece in ('{"id"', ": 1}\n{", '"id": 2}\n'):
-            file.write(piece)
+    async with asyncio.timeout(10):
+        with path.open("a", encoding="utf-8") as file:
+            assert await records() == [{"id": 0}]
+            for piece in ('{"id"', ": ", "1}"):
+                file.write(piece)
+                file.flush()
+                await asyncio.sleep(0.02)  # long enough to be looked at
+            file.write('\n{"id": 2}\n{"id"')
             file.flush()
-            await polled()
+            assert await records() == [{"id": 1}, {"id": 2}]
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    batches = [item for item in seen if isinstance(item, EventBatch)]
-    assert len(batches) == len(seen)
-    assert [batch.records for batch in batches] == [[{"id": 0}], [{"id": 1}], [{"id": 2}]]
+    assert arrived.empty()
 
 
 @pytest.mark.parametrize("change", ["truncate", "replace", "remove"])

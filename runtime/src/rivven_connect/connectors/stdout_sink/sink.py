@@ -65,15 +65,7 @@ def _write(text: bytes) -> None:
             binary.write(text)
         sys.stdout.flush()
     except BrokenPipeError as error:
-        _silence()
         raise ConnectorError.io("nobody reads the standard output any more") from error
-
-
-def _silence() -> None:
-    """Let what is still buffered go nowhere, or Python complains about it when it exits."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
-    os.close(nowhere)
 
 
 def _is_colored(config: StdoutSinkConfig) -> bool:

@@ -23,7 +23,7 @@ class JsonlSourceConfig(SourceConfig):
     """Name of the stream that the lines become."""
 
     follow: Boolean = False
-    """Wait for lines that are appended, and never end."""
+    """Wait for lines that are appended, and never end. A last line without a newline waits to be finished; without `follow`, it is read as it stands."""
 
     poll_interval_ms: Annotated[Integer, Field(ge=10, le=60000)] = 250
     """How often a followed file is looked at, in milliseconds."""
