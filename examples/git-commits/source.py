@@ -16,14 +16,12 @@ from contextlib import aclosing
 from typing import Final, Literal, TypeAlias
 
 from rivven_connect import (
-    Catalog,
     ConfiguredCatalog,
     ConnectorError,
     EventBatch,
     Json,
     State,
     StreamState,
-    SyncMode,
 )
 
 from git_commits._generated import CommitsRecord, FilesRecord, GitCommitsBase, GitCommitsConfig
@@ -55,13 +53,6 @@ class GitCommits(GitCommitsBase):
     async def check_repository_readable(self, config: GitCommitsConfig) -> None:
         """Return if the repository can be read and has the branch, or no commit yet."""
         await (await Git.at(config)).tip(config.branch)
-
-    async def discover(self, config: GitCommitsConfig) -> Catalog:
-        """Return the streams as incremental: they are, though no field of theirs is a cursor."""
-        catalog = await super().discover(config)
-        for stream in catalog.streams:
-            stream.supported_sync_modes = [SyncMode.INCREMENTAL]
-        return catalog
 
     async def read(
         self, config: GitCommitsConfig, catalog: ConfiguredCatalog, state: State | None

@@ -55,9 +55,16 @@ def _place(path: str, layout: Layout, kind: Kind) -> str:
 def _rendered(template: str, view: Mapping[str, Any], *, only: str = "") -> dict[str, str]:
     """Return what copier makes of a template: no questions, tasks, network or version control."""
     from copier import Settings, run_copy  # noqa: PLC0415  # a quarter of a second, for `new` alone
+    from plumbum import local  # noqa: PLC0415  # what copier starts processes with
 
     source = resources.files("rivven_templates").joinpath("data", *template.split("/"))
-    with resources.as_file(source) as folder, tempfile.TemporaryDirectory() as target:
+    with (
+        resources.as_file(source) as folder,
+        tempfile.TemporaryDirectory() as target,
+        # copier asks git whether a template is a repository or a bundle; ours is neither, and what
+        # it cannot find it does not ask.
+        local.env(PATH=""),
+    ):
         run_copy(
             str(folder),
             target,

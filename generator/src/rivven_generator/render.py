@@ -18,6 +18,7 @@ import jinja2
 from rivven_generator import layout
 
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]#|<>~&])")
+_OPENS_BLOCK = re.compile(r"^(\d*)([-+=.)])")
 _INVISIBLE = re.compile("[\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]")
 
 
@@ -87,4 +88,4 @@ def _toml_character(character: str) -> str:
 def markdown_text(text: Any) -> str:
     """Return a text that Markdown shows as it is, on one line, without invisible characters."""
     line = " ".join(_INVISIBLE.sub("", str(text)).split())
-    return _MARKDOWN.sub(r"\\\1", line)
+    return _OPENS_BLOCK.sub(r"\1\\\2", _MARKDOWN.sub(r"\\\1", line))

@@ -109,7 +109,7 @@ class SpecBuilder:
 
     def incremental(self, value: bool) -> Self:
         """Say whether it supports incremental sync; the mode is added once."""
-        modes = [m for m in self._modes() if m is not SyncModeSpec.INCREMENTAL]
+        modes = [mode for mode in self._modes() if mode != SyncModeSpec.INCREMENTAL]
         if value:
             modes.append(SyncModeSpec.INCREMENTAL)
         return self._set(supports_incremental=value, supported_sync_modes=tuple(modes))

@@ -152,7 +152,7 @@ class State:
     __hash__ = None  # type: ignore[assignment]  # mutable, hence not a key
 
     @classmethod
-    def from_json(cls, value: Mapping[str, Mapping[str, Json]]) -> Self:
+    def from_json(cls, value: Json) -> Self:
         """Return the state that `to_json` wrote: stream name -> object, the global one as `_state`.
 
         Raises:

@@ -8,7 +8,14 @@ from typing import Any
 
 import pytest
 
-from rivven_connect import EventType, JsonObject, SourceEvent, SyncMode
+from rivven_connect import (
+    ConfiguredCatalog,
+    EventBatch,
+    EventType,
+    JsonObject,
+    SourceEvent,
+    SyncMode,
+)
 from rivven_connect.connectors.datagen_source import DatagenSource
 from rivven_connect.connectors.datagen_source import pace as pace_module
 from rivven_connect.connectors.datagen_source._generated import DatagenSourceConfig
@@ -203,6 +210,28 @@ async def test_only_new_images_of_a_change_have_a_timestamp(read: Any) -> None:
     for event in (await read(DatagenSource(), config)).events:
         assert event.after() is None or "_timestamp" in event.after()
         assert event.before() is None or "_timestamp" not in event.before()
+
+
+@pytest.mark.parametrize("cdc_mode", [False, True])
+async def test_whoever_changes_an_event_changes_no_other(read: Any, cdc_mode: bool) -> None:
+    def deface(value: Any) -> None:
+        for inner in value.values() if isinstance(value, dict) else value:
+            if isinstance(inner, dict | list):
+                deface(inner)
+        value.clear()
+
+    custom = {"list": [1, {"a": 2}], "object": {"b": [3]}}
+    config = config_of(pattern="events", cdc_mode=cdc_mode, batch_size=1, custom_fields=custom)
+    untouched = await read(DatagenSource(), config)
+    catalog = ConfiguredCatalog.from_catalog(await DatagenSource().discover(config))
+    number = 0
+    async for item in DatagenSource().read(config, catalog, None):
+        assert isinstance(item, SourceEvent | EventBatch)
+        data = item.data if isinstance(item, SourceEvent) else item.records[0]
+        assert data == untouched.events[number].data
+        deface(data)
+        number += 1
+    assert number == 200
 
 
 class FakeClock:

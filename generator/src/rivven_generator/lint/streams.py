@@ -89,12 +89,13 @@ def _undeclared(root: Mapping[str, Any], path: list[str]) -> tuple[str | None, l
 
 
 def modes(whole: Whole) -> Iterator[Problem]:
-    """What needs a cursor has one."""
+    """What needs a cursor has one; `incremental: true` says that the source reads by itself."""
+    declared = whole.top.root.get("incremental") is True
     for index, stream in enumerate(whole.manifest.streams):
         if stream.cursor:
             continue
         at: tuple[str | int, ...] = ("streams", index)
-        if "incremental" in stream.sync_modes:
+        if "incremental" in stream.sync_modes and not declared:
             at = (*at, "sync_modes")
         elif stream.cursor_order == "ascending":
             at = (*at, "cursor_order")

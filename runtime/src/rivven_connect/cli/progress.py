@@ -28,21 +28,23 @@ class LogProgress(Observer):
     """Logs counts every few seconds."""
 
     def __init__(self) -> None:
-        self._summary: RunSummary | None = None
         self._next = 0.0
 
     def started(self, summary: RunSummary) -> None:
         """Log that reading begins."""
+        super().started(summary)
         _begin()
-        self._summary = summary
         self._next = time.monotonic() + _LOG_EVERY_S
         _log.info("pipeline %s started", summary.pipeline)
 
     def committed(self, source: str, records: int) -> None:  # the summary has both
         """Log progress if it is time again."""
-        if self._summary is not None and time.monotonic() >= self._next:
+        if self.summary is not None and time.monotonic() >= self._next:
             self._next = time.monotonic() + _LOG_EVERY_S
-            _log.info("progress", extra={"fields": {"summary": self._summary.to_dict()}})
+            _log.info("progress", extra={"fields": {"summary": self.summary.to_dict()}})
+
+    def close(self) -> None:
+        """There is nothing to remove."""
 
 
 class LiveProgress(Observer):
@@ -56,6 +58,7 @@ class LiveProgress(Observer):
         from rich.console import Console  # noqa: PLC0415  # only where there is a terminal
         from rich.live import Live  # noqa: PLC0415
 
+        super().started(summary)
         _begin()
         self._live = Live(
             console=Console(stderr=True),

@@ -68,22 +68,24 @@ def run(
     if dry_run:
         return asyncio.run(_dry_run(plan))
     _warn_of_loss(plan)
-    summary = _run(plan)
-    _show(plan, summary, as_json=as_json)
+    _run(plan, as_json=as_json)
     return ExitCode.OK
 
 
-def _run(plan: PipelinePlan) -> RunSummary:
+def _run(plan: PipelinePlan, *, as_json: bool) -> None:
+    """Run, and show what was done, also when an error ended it."""
     log = plan.settings.log
     configure_logging(log.level, log.format)
-    live = LiveProgress() if is_interactive() and log.format == "auto" else None
+    live = is_interactive() and log.format == "auto"
+    observer = LiveProgress() if live else LogProgress()
     store = StateStore.open(plan.state_dir, plan.name)
     try:
-        return asyncio.run(_drive(plan, store, live or LogProgress()))
+        asyncio.run(_drive(plan, store, observer))
     finally:
-        if live:
-            live.close()
+        observer.close()
         store.close()
+        if observer.summary is not None:
+            _show(plan, observer.summary, as_json=as_json)
 
 
 async def _drive(

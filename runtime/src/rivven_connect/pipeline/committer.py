@@ -14,7 +14,7 @@ from rivven_connect.pipeline.failures import stop_error
 from rivven_connect.pipeline.observer import Observer
 from rivven_connect.pipeline.plan import PipelinePlan
 from rivven_connect.pipeline.store import StateKey, Store
-from rivven_connect.pipeline.summary import ConnectorCounts, RunSummary
+from rivven_connect.pipeline.summary import ConnectorCounts, ConnectorStatus, RunSummary
 
 T = TypeVar("T")
 
@@ -76,6 +76,7 @@ class Committer:
         for one in counts:
             known = self._summary.sources if one.kind == "source" else self._summary.sinks
             known[one.name].add(one)
+            known[one.name].status = ConnectorStatus.RUNNING
         self._observer.committed(source, counts[0].read)
         for one in counts:
             file = self._files.get((one.kind, one.name))
@@ -87,8 +88,14 @@ class Committer:
         await asyncio.to_thread(self._thread.shutdown)
 
     def retried(self, source: str) -> None:
-        """Count that a source was opened again."""
-        self._summary.sources[source].retries += 1
+        """Count that a source is opened again; until its next commit it is unhealthy."""
+        counts = self._summary.sources[source]
+        counts.retries += 1
+        counts.status = ConnectorStatus.UNHEALTHY
+
+    def failed(self, source: str) -> None:
+        """Note that a source has ended with an error."""
+        self._summary.sources[source].status = ConnectorStatus.FAILED
 
     async def _run(self, call: Callable[[], T]) -> T:
         """Run on the committing thread; once begun, a call ends even if its caller is cancelled."""

@@ -23,7 +23,7 @@ from rivven_connect.pipeline.plan import PipelinePlan
 from rivven_connect.pipeline.selection import catalog_for_sink
 from rivven_connect.pipeline.sourcing import SourceRunner
 from rivven_connect.pipeline.store import Store
-from rivven_connect.pipeline.summary import ConnectorCounts, RunSummary
+from rivven_connect.pipeline.summary import ConnectorCounts, ConnectorStatus, RunSummary
 
 _log = logging.getLogger("rivven_connect.pipeline")
 
@@ -69,9 +69,14 @@ class _Engine:
                 chosen = [(source.plan, source.catalog) for source in sources]
                 for sink in self._sinks.values():
                     await sink.prepare(catalog_for_sink(sink.plan, chosen))
+                self._summary.mark(ConnectorStatus.RUNNING)
                 self._observer.started(self._summary)
                 await self._read_all(sources)
+        except BaseException:
+            self._summary.failed = True
+            raise
         finally:
+            self._summary.mark(ConnectorStatus.STOPPED)
             await self._committer.close()
             self._summary.finished = time.monotonic()
         return self._summary

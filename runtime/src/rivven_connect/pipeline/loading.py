@@ -32,10 +32,17 @@ class LoadedPipeline:
     document: Document
 
     def problem(
-        self, code: str, at: Loc, message: str, *, hint: str = "", key: bool = False
+        self,
+        code: str,
+        at: Loc,
+        message: str,
+        *,
+        hint: str = "",
+        key: bool = False,
+        severity: str = "error",
     ) -> Problem:
         """Return a problem at a place of this file."""
-        return self.document.problem(code, message, at, hint=hint, key=key)
+        return self.document.problem(code, message, at, hint=hint, key=key, severity=severity)
 
 
 def load_pipeline(path: Path | str) -> LoadedPipeline:

@@ -13,8 +13,12 @@ _log = logging.getLogger("rivven_connect.pipeline")
 class Observer:
     """Told of what happens in a run; by default it logs what a person must know."""
 
+    summary: RunSummary | None = None
+    """The live counts, once reading has begun."""
+
     def started(self, summary: RunSummary) -> None:
         """Everything is open and reading begins; `summary` is live from now on."""
+        self.summary = summary
 
     def committed(self, source: str, records: int) -> None:
         """A checkpoint of `source` is durable."""

@@ -102,6 +102,21 @@ class _Planner:
     ) -> None:
         self._problems.append(self._loaded.problem(code, at, message, hint=hint, key=key))
 
+    def _warn_of_limits(self, at: tuple[str, str], spec: ConnectorSpec | None) -> None:
+        """Say what the connector's manifest asks for and this engine does not do yet."""
+        declared = spec.runtime if spec else {}
+        for key in sorted({"rate_limit", "circuit_breaker", "concurrency"} & declared.keys()):
+            if declared[key] in (None, 1):
+                continue
+            self._problems.append(
+                self._loaded.problem(
+                    "RVN715",
+                    (*at, "connector"),
+                    f"the connector declares {key}, which this version does not apply",
+                    severity="warning",
+                )
+            )
+
     def _source(self, name: str, block: SourceBlock) -> SourcePlan | None:
         at = ("sources", name)
         found = self._values.connector("source", at, block.connector, block.config)
@@ -151,6 +166,7 @@ class _Planner:
     def _common(
         self, at: tuple[str, str], block: ConnectorBlock, spec: ConnectorSpec | None
     ) -> dict[str, Any]:
+        self._warn_of_limits((at[0], at[1]), spec)
         dead_letter = self._dead_letter(block)
         on_error = block.on_error or ("dead_letter" if dead_letter else "stop")
         self._check_on_error((*at, "on_error"), on_error, dead_letter)

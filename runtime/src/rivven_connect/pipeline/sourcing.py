@@ -117,6 +117,7 @@ class SourceRunner:
         failure = classify(error)
         await self._close_after(error)
         if not (isinstance(failure, ConnectorError) and self._guard.should_retry(failure)):
+            self._committer.failed(self.plan.name)
             raise stop_error(f"source {self.plan.name!r}", error) from error
         delay_ms = self._guard.record_attempt(failure)
         self._committer.retried(self.plan.name)

@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
+import enum
 import time
 from dataclasses import asdict, dataclass, field
+
+
+class ConnectorStatus(enum.StrEnum):
+    """Where a connector stands in a run."""
+
+    STARTING = "starting"
+    RUNNING = "running"
+    UNHEALTHY = "unhealthy"
+    STOPPED = "stopped"
+    FAILED = "failed"
 
 
 @dataclass(slots=True)
@@ -24,6 +35,7 @@ class ConnectorCounts:
     dropped: int = 0
     retries: int = 0
     bytes: int = 0
+    status: ConnectorStatus = ConnectorStatus.STARTING
 
     def stored(self) -> dict[tuple[str, str], int]:
         """Return the counters that the state store adds up over runs."""
@@ -46,6 +58,8 @@ class RunSummary:
     sinks: dict[str, ConnectorCounts] = field(default_factory=dict)
     drained: bool = False
     """Whether a signal ended the run before its sources did."""
+    failed: bool = False
+    """Whether an error ended the run."""
     started: float = field(default_factory=time.monotonic)
     finished: float | None = None
 
@@ -58,10 +72,17 @@ class RunSummary:
         """Return the counts of every source, then of every sink."""
         return [*self.sources.values(), *self.sinks.values()]
 
+    def mark(self, status: ConnectorStatus) -> None:
+        """Set the status of every connector that has not failed."""
+        for one in self.connectors():
+            if one.status is not ConnectorStatus.FAILED:
+                one.status = status
+
     def to_dict(self) -> dict[str, object]:
         """Return the summary as plain JSON."""
         return {
             "pipeline": self.pipeline,
+            "failed": self.failed,
             "duration_s": round(self.duration_s, 3),
             "drained": self.drained,
             "sources": [asdict(one) for one in self.sources.values()],
@@ -71,6 +92,8 @@ class RunSummary:
     def render(self) -> str:
         """Return the summary for a person: one line per connector."""
         verb = "stopped on request" if self.drained else "finished"
+        if self.failed:
+            verb = "failed"
         lines = [f"{self.pipeline} {verb} after {self.duration_s:.1f} s"]
         width = max((len(one.name) for one in self.connectors()), default=0)
         lines += [_line(one, width) for one in self.connectors()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import itertools
 from collections.abc import Iterator
@@ -35,13 +36,15 @@ class RecordMaker:
         self._pattern = PATTERNS[config.pattern]
         self._numbered = config.include_sequence
         self._custom = config.custom_fields
+        self._is_nested = any(isinstance(v, dict | list) for v in config.custom_fields.values())
 
     def record(self, sequence: int) -> JsonObject:
         """Return the record of one event."""
         made = self._pattern.make(Draws(self._seed, sequence), sequence)
         if self._numbered:
             made["_sequence"] = sequence
-        made.update(self._custom)
+        # Records are their receiver's to change: they share nothing with one another.
+        made.update(copy.deepcopy(self._custom) if self._is_nested else self._custom)
         return made
 
     def changes(self, start: int) -> Iterator[Change]:

@@ -6,6 +6,7 @@ resumes at a sequence number goes on exactly as the interrupted one would have.
 
 from __future__ import annotations
 
+import copy
 import datetime
 import secrets
 from collections.abc import AsyncIterator, Iterator
@@ -126,21 +127,28 @@ def _changes(
     `_timestamp`: images of the past are made from the seed alone.
     """
     now = datetime.datetime.now(datetime.UTC)
-    stamp = {"_timestamp": now.isoformat()} if config.include_timestamp else {}
+    made_at = now.isoformat() if config.include_timestamp else None
     for sequence, change in zip(sequences, changes, strict=False):
-        image = change.before if change.after is None else {**stamp, **change.after}
-        if change.event_type is EventType.UPDATE:
-            image = {"before": change.before, "after": image}
         yield SourceEvent(
             stream=config.stream_name,
             namespace=config.namespace,
             event_type=change.event_type,
-            data=image,
+            data=_images(change, made_at),
             timestamp=now,
             position=sequence,
             metadata=_metadata(change),
             state=after if sequence == sequences[-1] else None,
         )
+
+
+def _images(change: Change, made_at: str | None) -> JsonObject | None:
+    if change.after is None:
+        return change.before
+    after = copy.deepcopy(change.after)  # the row stays ours; the event is its receiver's to change
+    if made_at is not None:
+        after.setdefault("_timestamp", made_at)
+    is_update = change.event_type is EventType.UPDATE
+    return {"before": change.before, "after": after} if is_update else after
 
 
 def _metadata(change: Change) -> EventMetadata:
