@@ -256,7 +256,7 @@ def _merged(whole: Mapping[str, Any], part: Any) -> dict[str, Any]:
     found = dict(whole)
     for key, value in part.items():
         inner = found.get(key)
-        mix = key != "config" and isinstance(inner, dict) and isinstance(value, dict)
+        mix = key not in ("config", "tests") and isinstance(inner, dict) and isinstance(value, dict)
         found[key] = _merged(inner or {}, value) if mix else value
     return found
 
@@ -276,13 +276,12 @@ def _in_process(script: str) -> tuple[int, str] | None:
 
     Such a command spends most of its time with importing the code generator, here once for all.
     """
-    words = shlex.split(script.removeprefix("set -e\n"))
-    simple = words[:1] == ["rivven"] and words[1] in ("new", "generate", "validate")
-    if not simple or "\n" in script.removeprefix("set -e\n").strip() or re.search(r"[|&;<>$`]", script):
+    line = script.removeprefix("set -e\n").strip()
+    if not re.fullmatch(r"rivven (new|generate|validate)\b[^|&;<>$`\n]*", line):
         return None
     shown = io.StringIO()
     with contextlib.redirect_stdout(shown), contextlib.redirect_stderr(shown):
-        status = run_group(GROUP, words[1:], prog_name="rivven")
+        status = run_group(GROUP, shlex.split(line)[1:], prog_name="rivven")
     return status, shown.getvalue()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 from pathlib import Path
 
 import pytest
@@ -30,8 +29,6 @@ checks:
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
-    if not importlib.metadata.entry_points(group="pytest11", name="rivven"):
-        monkeypatch.setenv("PYTEST_PLUGINS", "rivven_connect.testing.plugin")
 
 
 def rivven(*arguments: str) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import hashlib
-import importlib.metadata
 import json
 import os
 import subprocess
@@ -79,10 +78,8 @@ def new_orders(tmp_path: Path, description: str = "Orders.", author: str = "Me")
 
 
 def environment() -> dict[str, str]:
-    """Without the settings of this test run; with our pytest plugin, installed afresh or not."""
+    """Without the settings of this test run."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("PYTEST_", "PYTHON"))}
-    if not importlib.metadata.entry_points(group="pytest11", name="rivven"):
-        kept["PYTEST_PLUGINS"] = "rivven_connect.testing.plugin"
     return {**kept, "MYPY_CACHE_DIR": str(MYPY_CACHE)}
 
 
@@ -191,6 +188,17 @@ def test_a_given_manifest_is_copied_and_its_hooks_are_stubs(tmp_path: Path) -> N
     validators = files["src/orders/validators.py"].decode()
     assert "def known_region(value: str) -> None:" in validators
     assert "def odd(value: int) -> None:" in validators
+    assert_green(target)
+
+
+def test_a_dotted_package_is_green_as_well(tmp_path: Path) -> None:
+    manifest = given_manifest(tmp_path / "given")
+    manifest.write_text(
+        manifest.read_text().replace("version:", "package: acme.shop.orders\nversion:")
+    )
+    target = tmp_path / "orders"
+    new_project(request("source", target, name="orders", manifest=str(manifest)))
+    assert (target / "src/acme/shop/orders/source.py").is_file()
     assert_green(target)
 
 

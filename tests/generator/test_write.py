@@ -15,6 +15,7 @@ from rivven_connect import ExitCode, InputError
 from rivven_generator.disk import Disk
 from rivven_generator.journal import recover
 from rivven_generator.lockfile import LOCK_FILE, Lock, load_lock
+from rivven_generator.new_folder import create_project
 from rivven_generator.ownership import check_paths
 from rivven_generator.project_errors import ProjectBusy, ProjectConflict
 from rivven_generator.write import Written, write_generated
@@ -279,3 +280,20 @@ def test_eight_generators_at_once_leave_the_tree_of_one(tmp_path: Path) -> None:
     assert len(contents) == 1
     assert int(contents.pop()) in {number for number in results if number >= 0}
     assert not (tmp_path / ".rivven").exists()
+
+
+def _create(folder: Path, number: int) -> int:
+    try:
+        create_project(str(folder), {f"{n}.txt": str(number) for n in range(20)})
+    except InputError as error:
+        assert error.problems[0].code in {"RVN506", "RVN511"}  # noqa: PT017  # they lost the race
+        return -1
+    return number
+
+
+def test_eight_new_projects_in_one_place_become_one(tmp_path: Path) -> None:
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        results = list(pool.map(_create, [tmp_path / "new"] * 8, range(8)))
+    (winner,) = [number for number in results if number >= 0]
+    assert set(tree(tmp_path / "new").values()) == {str(winner).encode()}
+    assert [path.name for path in tmp_path.iterdir()] == ["new"]

@@ -46,6 +46,31 @@ def create_project(target: str, files: Mapping[str, str], disk_type: type[Disk] 
         raise unwritable(error, target) from error
 
 
+def create_package(
+    root: str, base: str, files: Mapping[str, str], disk_type: type[Disk] = Disk
+) -> None:
+    """Create the package folder `base` below `root` with `files`, some of them elsewhere in `root`.
+
+    Raises:
+        InputError: the folder is not empty, or the disk refused; nothing was created.
+        ProjectBusy: another rivven is creating the same connector.
+    """
+    missing = [path for path in _folders(f"{base}/x") if not os.path.isdir(f"{root}/{path}")]
+    with disk_type(root) as above:
+        try:
+            for path in missing:
+                above.make_folder(path)
+            with disk_type(root, base) as disk:
+                fill_folder(disk, files)
+        except (OSError, InputError) as error:
+            with contextlib.suppress(OSError, InputError):
+                for path in reversed(missing):
+                    above.remove_folder(path)
+            if isinstance(error, OSError):
+                raise unwritable(error, os.path.join(root, base)) from error
+            raise
+
+
 def fill_folder(disk: Disk, files: Mapping[str, str]) -> None:
     """Write `files` into the existing, empty base folder of `disk`, or nothing.
 

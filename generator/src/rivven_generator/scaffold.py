@@ -24,7 +24,7 @@ from rivven_generator.lockfile import (
     tool_versions,
 )
 from rivven_generator.manifest import Kind
-from rivven_generator.new_folder import create_project, fill_folder, not_empty
+from rivven_generator.new_folder import create_package, create_project, not_empty
 from rivven_generator.ownership import check_paths
 from rivven_generator.plan import Layout, embedded_layout, plan_generated, standalone_layout
 from rivven_generator.project import ancestors, lies_in, relative, repository_of
@@ -72,7 +72,7 @@ def new_project(request: Request, disk_type: type[Disk] = Disk) -> Scaffolded:
     """
     folder = os.path.realpath(request.folder)
     # Before any work: a taken folder is the usual mistake. It is looked at again when writing.
-    if os.path.isdir(folder) and set(os.listdir(folder)) - {".rivven"}:
+    if os.path.isdir(folder) and _holds_files(folder):
         raise not_empty(request.folder)
     if request.tests is None:
         loaded = _loaded(request, package="")
@@ -84,12 +84,7 @@ def new_project(request: Request, disk_type: type[Disk] = Disk) -> Scaffolded:
     root = _common_root(folder, request.tests)
     layout = embedded_layout(relative(os.path.realpath(request.tests), folder))
     files = project_texts(loaded, layout, starter=request.manifest is None)
-    base = relative(folder, root)
-    with disk_type(root) as above:
-        for parent in reversed(ancestors(folder)[: len(base.split("/"))]):
-            above.make_folder(relative(parent, root))
-    with disk_type(root, base) as disk:
-        fill_folder(disk, files)
+    create_package(root, relative(folder, root), files, disk_type)
     return Scaffolded(folder, sorted(files), _embedding(loaded), list(loaded.warnings))
 
 
@@ -143,6 +138,11 @@ def package_of(folder: str) -> str:
             path=folder,
         )
     return package
+
+
+def _holds_files(folder: str) -> bool:
+    with Disk(folder) as disk:
+        return bool(set(disk.entries("")) - {".rivven"})
 
 
 def _loaded(request: Request, *, package: str) -> LoadedManifest:

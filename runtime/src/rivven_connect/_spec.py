@@ -109,10 +109,9 @@ class SpecBuilder:
 
     def incremental(self, value: bool) -> Self:
         """Say whether it supports incremental sync; the mode is added once."""
-        modes = [mode for mode in self._modes() if mode != SyncModeSpec.INCREMENTAL]
-        if value:
-            modes.append(SyncModeSpec.INCREMENTAL)
-        return self._set(supports_incremental=value, supported_sync_modes=tuple(modes))
+        others = tuple(mode for mode in self._modes() if mode is not SyncModeSpec.INCREMENTAL)
+        added = (SyncModeSpec.INCREMENTAL,) if value else ()
+        return self._set(supports_incremental=value, supported_sync_modes=others + added)
 
     def sync_mode(self, mode: SyncModeSpec | str) -> Self:
         """Add one way of reading it."""

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import datetime
 import time
 from collections import Counter
@@ -222,7 +223,7 @@ async def test_whoever_changes_an_event_changes_no_other(read: Any, cdc_mode: bo
 
     custom = {"list": [1, {"a": 2}], "object": {"b": [3]}}
     config = config_of(pattern="events", cdc_mode=cdc_mode, batch_size=1, custom_fields=custom)
-    untouched = await read(DatagenSource(), config)
+    untouched = await read(DatagenSource(), copy.deepcopy(config))
     catalog = ConfiguredCatalog.from_catalog(await DatagenSource().discover(config))
     number = 0
     async for item in DatagenSource().read(config, catalog, None):
