@@ -6,9 +6,11 @@
 from __future__ import annotations
 
 import ast
+import functools
 import importlib
+import importlib.util
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 from types import ModuleType
@@ -41,6 +43,23 @@ _SUBMODULES = {
 }
 
 
+_CLI_HEAD = """\
+# Commands
+
+`rivven` comes with `rivven-toolkit`. `rivven-connect` comes with the runtime alone and has the commands that need no
+generator: {names}.
+
+Every command has `--help`. Exit codes: 0 done, 1 a bug of ours, 2 bad input, 3 a connector failed, 4 the state store
+failed, 5 already running, 6 the drain deadline passed, 7 drift or a hand edit, 9 tests failed, 128 + n signal n.
+"""
+
+_API_HEAD = """\
+# Public names
+
+Import from `rivven_connect` and from the modules below. What is not listed is private and may change.
+"""
+
+
 def main() -> None:
     """Write every page that differs."""
     for name, text in pages().items():
@@ -57,14 +76,7 @@ def pages() -> dict[str, str]:
 
 
 def _cli() -> str:
-    parts = [
-        "# Commands\n\n"
-        "`rivven` comes with `rivven-toolkit`. `rivven-connect` comes with the runtime alone and has the commands "
-        f"that need no generator: {', '.join(f'`{name}`' for name in RUNTIME_COMMANDS)}.\n\n"
-        "Every command has `--help`. Exit codes: 0 done, 1 a bug of ours, 2 bad input, 3 a connector failed, 4 the "
-        "state store failed, 5 already running, 6 the drain deadline passed, 7 drift or a hand edit, 9 tests failed, "
-        "128 + n signal n.\n"
-    ]
+    parts = [_CLI_HEAD.format(names=", ".join(f"`{name}`" for name in RUNTIME_COMMANDS))]
     root = click.Context(GROUP, info_name="rivven", max_content_width=_WIDTH, terminal_width=_WIDTH)
     parts.append(_help(GROUP, root, "rivven"))
     for name in GROUP.list_commands(root):
@@ -81,78 +93,65 @@ def _help(command: click.Command, context: click.Context, title: str) -> str:
 
 
 def _public_api() -> str:
-    places = {name: value.__name__ for name, value in _homes(rivven_connect)}
-    parts = [
-        "# Public names\n\n"
-        "Import from `rivven_connect` and from the modules below; what is not listed here is private and may change.\n"
-    ]
+    parts = [_API_HEAD]
     left = set(rivven_connect.__all__)
+    homes = {name: _home(name, "rivven_connect").removeprefix("rivven_connect.") for name in left}
     for heading, modules in _MODULES.items():
-        wanted = {f"rivven_connect.{module}" for module in modules}
-        names = [name for name in rivven_connect.__all__ if places[name] in wanted]
+        names = [name for name in left if homes[name] in modules]
         left -= set(names)
-        parts.append(f"## {heading}\n\n{_name_table(rivven_connect, names, places)}")
+        parts.append(f"## {heading}\n\n{_name_table(rivven_connect, names)}")
     if left:
         raise LookupError(f"no heading for {sorted(left)}")
-    for module_name, text in _SUBMODULES.items():
-        module = importlib.import_module(module_name)
-        homes = {name: value.__name__ for name, value in _homes(module)}
-        names = [name for name in _exported(module) if name in homes]
-        parts.append(f"## `{module_name}`\n\n{text}\n\n{_name_table(module, names, homes)}")
+    for name, text in _SUBMODULES.items():
+        module = importlib.import_module(name)
+        table = _name_table(module, _exported(module))
+        parts.append(f"## `{name}`\n\n{text}\n\n{table}")
     return "\n".join(parts)
 
 
-def _exported(module: ModuleType) -> Sequence[str]:
-    listed = getattr(module, "__all__", None)
-    return sorted(listed or [name for name, _ in _homes(module)])
-
-
-def _homes(module: ModuleType) -> Iterator[tuple[str, ModuleType]]:
-    """Yield each public name and the module that defines it."""
-    listed = getattr(module, "__all__", None)
-    if listed is None:
-        for name, value in vars(module).items():
-            if not name.startswith("_") and getattr(value, "__module__", "") == module.__name__:
-                yield name, module
-        return
-    owners = _owners(module)
-    for name in listed:
-        value = getattr(module, name)
-        if isinstance(value, ModuleType):
-            yield name, value
-        else:
-            yield name, importlib.import_module(owners.get(name, module.__name__))
-
-
-def _owners(module: ModuleType) -> dict[str, str]:
-    """Return where a module imports its public names from; type aliases do not say it themselves."""
-    return {
-        alias.asname or alias.name: node.module
-        for node in ast.walk(_tree(module))
-        if isinstance(node, ast.ImportFrom) and node.module
-        for alias in node.names
-    }
-
-
-def _name_table(module: ModuleType, names: Sequence[str], homes: dict[str, str]) -> str:
-    rows = [
-        f"| `{name}` | {_cell(_first_line(module, name, homes[name]))} |" for name in sorted(names)
-    ]
+def _name_table(module: ModuleType, names: Sequence[str]) -> str:
+    rows = [f"| `{name}` | {_cell(_first_line(module, name))} |" for name in sorted(names)]
     return "\n".join(["| name | what it is |", "|---|---|", *rows, ""])
 
 
-def _first_line(module: ModuleType, name: str, home: str) -> str:
-    """Return the first line of a name's docstring; of a type alias, the text below it."""
+def _exported(module: ModuleType) -> Sequence[str]:
+    """Return the public names of a module: its `__all__`, else the functions that it defines."""
+    listed: Sequence[str] | None = getattr(module, "__all__", None)
+    return listed or [
+        name
+        for name, value in vars(module).items()
+        if not name.startswith("_") and getattr(value, "__module__", "") == module.__name__
+    ]
+
+
+def _home(name: str, module: str) -> str:
+    """Return the module that defines a name; a type alias does not say it itself."""
+    if not module.startswith("rivven_connect"):
+        return module
+    for node in ast.walk(_tree(module)):
+        if isinstance(node, ast.ImportFrom) and any(
+            (alias.asname or alias.name) == name for alias in node.names
+        ):
+            return _home(name, str(node.module))
+    return module
+
+
+def _first_line(module: ModuleType, name: str) -> str:
+    """Return the first paragraph of a name's docstring; of a type alias, the text below it."""
     value = getattr(module, name)
     if isinstance(value, ModuleType):
         return _headline(value.__doc__)
-    for node in ast.parse("").body + _tree(importlib.import_module(home)).body:
+    home = _home(name, module.__name__)
+    if not home.startswith("rivven_connect"):
+        return f"The one of {home}, as generated classes use it."
+    body = _tree(home).body
+    for node, below in zip(body, [*body[1:], None], strict=True):
         if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             if node.name == name:
                 return _headline(ast.get_docstring(node))
-        elif _assigned(node) == name:
-            return _headline(_text_below(importlib.import_module(home), node))
-    return _headline(getattr(value, "__doc__", None))
+        elif _assigned(node) == name and isinstance(below, ast.Expr):
+            return _headline(str(ast.literal_eval(below.value)))
+    raise LookupError(f"{home}.{name} has no docstring")
 
 
 def _assigned(node: ast.stmt) -> str:
@@ -163,19 +162,12 @@ def _assigned(node: ast.stmt) -> str:
     return ""
 
 
-def _text_below(module: ModuleType, node: ast.stmt) -> str | None:
-    body = _tree(module).body
-    place = next(index for index, other in enumerate(body) if other.lineno == node.lineno)
-    below = body[place + 1] if place + 1 < len(body) else None
-    if isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant):
-        return str(below.value.value)
-    return None
-
-
-def _tree(module: ModuleType) -> ast.Module:
-    if module.__file__ is None:
-        raise LookupError(f"{module.__name__} has no source")
-    return ast.parse(Path(module.__file__).read_text(encoding="utf-8"))
+@functools.cache
+def _tree(module: str) -> ast.Module:
+    found = importlib.util.find_spec(module)
+    if found is None or found.origin is None:
+        raise LookupError(f"{module} has no source")
+    return ast.parse(Path(found.origin).read_text(encoding="utf-8"))
 
 
 def _headline(text: str | None) -> str:
@@ -191,13 +183,17 @@ def _connectors() -> str:
     folder = resources.files("rivven_connect.connectors")
     found = [
         (
-            ConnectorSpec.model_validate_json((one / "_generated" / "spec.json").read_text("utf-8")),
+            ConnectorSpec.model_validate_json(
+                (one / "_generated" / "spec.json").read_text("utf-8")
+            ),
             (one / "_generated" / "options.md").read_text("utf-8"),
         )
         for one in sorted(folder.iterdir(), key=lambda entry: entry.name)
         if (one / "_generated" / "spec.json").is_file()
     ]
-    found.sort(key=lambda pair: (pair[0].kind != "source", pair[0].kind != "sink", pair[0].connector_type))
+    found.sort(
+        key=lambda pair: (pair[0].kind != "source", pair[0].kind != "sink", pair[0].connector_type)
+    )
     index = "".join(
         f"| [{spec.connector_type}](#{spec.connector_type}-{spec.kind}) | {spec.kind} | {_cell(spec.description or '')} |\n"
         for spec, _ in found
@@ -216,13 +212,13 @@ def _connector(spec: ConnectorSpec, options: str) -> str:
     facts = [f"Version {spec.version}."]
     if spec.kind == "source":
         facts.append(
-            "Incremental: the state tells where to go on." if spec.supports_incremental else "Full refresh."
+            "Incremental: the state tells where to go on."
+            if spec.supports_incremental
+            else "Full refresh."
         )
     if spec.kind == "sink":
         facts.append(f"Delivery: {', '.join(spec.delivery).replace('_', ' ')}.")
-    return (
-        f"## {spec.connector_type} ({spec.kind})\n\n{spec.description or ''} {' '.join(facts)}\n\n{table.strip()}\n"
-    )
+    return f"## {spec.connector_type} ({spec.kind})\n\n{spec.description or ''} {' '.join(facts)}\n\n{table.strip()}\n"
 
 
 if __name__ == "__main__":

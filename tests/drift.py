@@ -12,8 +12,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "tests" / "golden"))
+sys.path.insert(0, str(Path(__file__).resolve().parent / "golden"))
 
 import golden_trees
 
@@ -21,6 +20,7 @@ from rivven_connect import InputError
 from rivven_generator.generate import check_project, generate_project
 from rivven_generator.project_errors import ProjectConflict
 
+ROOT = Path(__file__).resolve().parents[1]
 CONNECTORS = ROOT / "runtime/src/rivven_connect/connectors"
 IGNORED = shutil.ignore_patterns(
     "__pycache__", "*.pyc", ".venv", ".git", ".uv", ".*_cache", ".hypothesis", ".quickstart", "dist"

@@ -29,7 +29,7 @@ import tomllib
 import types
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import yaml
 from doc_blocks import ROOT, Block
@@ -314,5 +314,5 @@ def _comparable(text: str) -> str:
     return "\n".join(line.rstrip() for line in text.strip().splitlines())
 
 
-def _fail(block: Block, reason: str) -> Any:
+def _fail(block: Block, reason: str) -> NoReturn:
     raise AssertionError(f"{block.place}: ```{block.info}: {reason}")

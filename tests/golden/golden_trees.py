@@ -37,9 +37,7 @@ def tree_of(case: str) -> Path:
 def make_project(case: str, folder: Path) -> Path:
     """Scaffold the case in the new folder `folder`, as `rivven new KIND NAME --manifest` does."""
     manifest = HERE / case / "connector.yaml"
-    new_project(
-        Request(kind=kind_of(case), name=case, folder=str(folder), manifest=str(manifest))
-    )
+    new_project(Request(kind=kind_of(case), name=case, folder=str(folder), manifest=str(manifest)))
     return folder
 
 
@@ -61,7 +59,9 @@ def without_tool_digest(lock: bytes) -> bytes:
     It changes with every comment in the generator; what such a change does to a project shows in
     the other files.
     """
-    return (json.dumps({**json.loads(lock), "digest": ""}, indent=2, sort_keys=True) + "\n").encode()
+    return (
+        json.dumps({**json.loads(lock), "digest": ""}, indent=2, sort_keys=True) + "\n"
+    ).encode()
 
 
 def fresh_files(case: str) -> dict[str, bytes]:
@@ -94,5 +94,7 @@ def describe_difference(known: Mapping[str, bytes], wanted: Mapping[str, bytes])
                 for side in (known, wanted)
             )
             names = [f"{path}{'' if path in side else ' (absent)'}" for side in (known, wanted)]
-            parts += difflib.unified_diff(old, new, f"committed {names[0]}", f"generated {names[1]}")
+            parts += difflib.unified_diff(
+                old, new, f"committed {names[0]}", f"generated {names[1]}"
+            )
     return "".join(line if line.endswith("\n") else f"{line}\n" for line in parts)

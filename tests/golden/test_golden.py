@@ -91,9 +91,7 @@ def test_its_tests_pass_and_unwritten_hooks_never_count_as_passed(case: str, tre
 
 def test_hash_seed_folder_locale_and_time_zone_change_no_byte(tmp_path: Path) -> None:
     cases = ("github-issues", "http-webhook", "filter-transform")  # one of each kind
-    committed = {
-        case: golden_trees.files_below(golden_trees.tree_of(case)) for case in cases
-    }
+    committed = {case: golden_trees.files_below(golden_trees.tree_of(case)) for case in cases}
     for seed, name, locale, zone in (
         ("0", "a", "C", "UTC"),
         ("1", "b", "C.UTF-8", "Asia/Kathmandu"),

@@ -43,7 +43,9 @@ def manifest_of(kind: Kind, text: Text, key: Text) -> dict[str, Any]:
         "properties": {
             key("needed"): {"type": "string", **prose, "examples": [text("x")], "group": text("g")},
             key("choice"): {
-                **{"type": "string", "enum": [text("one"), text("two")], "default": text("one")},
+                "type": "string",
+                "enum": [text("one"), text("two")],
+                "default": text("one"),
                 **prose,
             },
             key("fixed"): {"const": text("f"), **prose},
@@ -54,12 +56,15 @@ def manifest_of(kind: Kind, text: Text, key: Text) -> dict[str, Any]:
                 "default": {text("k"): text("v")},
             },
             key("list"): {
-                **{"type": "array", "items": {"type": "string", "minLength": 1}},
+                "type": "array",
+                "items": {"type": "string", "minLength": 1},
                 "default": [text("i"), text("j")],
             },
             key("anything"): {"default": {text("k"): [text("v"), 1]}, **prose},
             key("nested"): {
-                **{"type": "object", **prose, "additionalProperties": False},
+                "type": "object",
+                **prose,
+                "additionalProperties": False,
                 "properties": {key("inner"): {"type": "integer", **prose}},
             },
             key("union"): {
@@ -71,7 +76,9 @@ def manifest_of(kind: Kind, text: Text, key: Text) -> dict[str, Any]:
         },
         "$defs": {
             name: {
-                **{"type": "object", "required": [key("tag")], **prose},
+                "type": "object",
+                "required": [key("tag")],
+                **prose,
                 "properties": {key("tag"): {"const": text(name)}},
             }
             for name in ("First", "Second")
@@ -79,8 +86,13 @@ def manifest_of(kind: Kind, text: Text, key: Text) -> dict[str, Any]:
     }
     example = {key("needed"): text("n"), key("open"): {text("a"): text("b")}}
     manifest: dict[str, Any] = {
-        **{"manifest": "1", "kind": kind, "name": "demo", "version": "1.0.0"},
-        **{**prose, "author": text("a"), "tags": [text("one"), text("two")]},
+        "manifest": "1",
+        "kind": kind,
+        "name": "demo",
+        "version": "1.0.0",
+        **prose,
+        "author": text("a"),
+        "tags": [text("one"), text("two")],
         "config": config,
         "rules": [
             {"require_any": [key("needed"), key("secret")]},
@@ -91,7 +103,8 @@ def manifest_of(kind: Kind, text: Text, key: Text) -> dict[str, Any]:
             "invalid": {
                 "other": {
                     "config": {**example, key("choice"): text("three")},
-                    **{"at": pointer(key("choice")), "rule": "enum"},
+                    "at": pointer(key("choice")),
+                    "rule": "enum",
                 }
             },
         },
