@@ -239,16 +239,15 @@ class PageRunner:
 
 def _whole(block: Block, part: Any) -> dict[str, Any]:
     """Return a small valid file with the part merged into it."""
-    match block.options.get("of"):
-        case "source" | "sink" | "transform" as kind:
-            return _merged({**_MANIFEST, "kind": kind}, part)
-        case "properties":
-            whole = _merged({**_MANIFEST, "kind": "source"}, {})
-            return {**whole, "config": {"type": "object", "properties": part}}
-        case "pipeline":
-            return _merged(_PIPELINE, part)
-        case other:
-            _fail(block, f"a fragment of {other!r} is not known")
+    of = block.options.get("of", "")
+    if of in ("source", "sink", "transform"):
+        return _merged({**_MANIFEST, "kind": of}, part)
+    if of == "properties":
+        config = {"type": "object", "properties": part}
+        return {**_MANIFEST, "kind": "source", "config": config}
+    if of != "pipeline":
+        _fail(block, f"a fragment of {of!r} is not known")
+    return _merged(_PIPELINE, part)
 
 
 def _merged(whole: Mapping[str, Any], part: Any) -> dict[str, Any]:

@@ -86,7 +86,7 @@ def update_tree(case: str) -> list[str]:
 
 def describe_difference(known: Mapping[str, bytes], wanted: Mapping[str, bytes]) -> str:
     """Return unified diffs from what is known to what is wanted, empty if they are equal."""
-    parts = []
+    parts: list[str] = []
     for path in sorted({*known, *wanted}):
         if known.get(path) != wanted.get(path):
             old, new = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 
 from rivven_generator import layout
@@ -105,6 +106,21 @@ def init_imports(manifest: Manifest) -> str:
     )
 
 
+def late_import(manifest: Manifest) -> str:
+    """Return the import of the author's class, inside a function of `_generated/__init__.py`."""
+    line = f"from .. import {manifest.class_names.connector}"
+    if len(line) + 4 <= layout.LINE_LENGTH:
+        return line
+    return f"from .. import (\n        {manifest.class_names.connector},\n    )"
+
+
+def register_call(manifest: Manifest) -> str:
+    """Return the call that registers the author's class."""
+    names = manifest.class_names
+    call = f"registry.register({literal(manifest.name)}, {names.connector}, {names.config})"
+    return layout.expression(ast.parse(call, mode="eval").body, 4, before=4)
+
+
 def all_text(manifest: Manifest) -> str:
     """Return the `__all__` assignment."""
     return layout.assignment("__all__", literal(_sorted_all(exports(manifest))), indent=0)
@@ -161,7 +177,7 @@ def _base_lines(manifest: Manifest) -> list[str]:
     names = manifest.class_names
     lines = [f"config_type = {names.config}", f"spec_type = {names.spec}"]
     if manifest.streams:
-        lines.append(f"streams: ClassVar[{names.streams}] = {names.streams}()")
+        lines.append(layout.field("streams", f"ClassVar[{names.streams}]", f"{names.streams}()"))
     if manifest.checks:
         calls = []
         for check in manifest.checks:

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import yaml
-from rivven_connect.documents import escape_text
 
+from rivven_connect.documents import escape_text
 from rivven_generator.load import LoadedManifest
 from rivven_generator.manifest import Manifest
 from rivven_generator.shapes import is_nullable, types_of, values_of

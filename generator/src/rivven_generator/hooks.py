@@ -24,6 +24,7 @@ class Hook:
     doc: str
     is_async: bool = True
     imports: tuple[str, ...] = ()
+    advice: str = ""
 
     @property
     def declaration(self) -> str:
@@ -41,7 +42,9 @@ class Hook:
     @property
     def stub(self) -> str:
         """The method as it is pasted into the author's class."""
-        return f'{self.declaration}\n        """{self.doc}"""\n        raise HookMissing("{self.name}")\n'
+        raised = f'raise HookMissing("{self.name}")'
+        advice = f"  # {self.advice}" if self.advice else ""
+        return f'{self.declaration}\n        """{self.doc}"""\n        {raised}{advice}\n'
 
 
 def declared_hooks(loaded: LoadedManifest) -> list[Hook]:
@@ -166,6 +169,7 @@ def _read_hook(stream: Stream, config: str) -> Hook:
         doc,
         is_async=False,
         imports=("Records", *(("Json",) if kind == "Json" else ())),
+        advice="write `async def`, and yield records, lists or pages",
     )
 
 

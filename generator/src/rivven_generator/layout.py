@@ -109,7 +109,10 @@ def expression(  # noqa: PLR0911  # one way for each kind of expression
                     for k in node.keywords
                 ),
             ]
-            return f"{flat(node.func)}(\n" + "".join(f"{pad}{p},\n" for p in parts) + f"{end})"
+            head = flat(node.func)
+            if isinstance(node.func, ast.Subscript) and before + len(head) >= LINE_LENGTH:
+                head = expression(node.func, indent, before=LINE_LENGTH)
+            return f"{head}(\n" + "".join(f"{pad}{p},\n" for p in parts) + f"{end})"
         case ast.List() if node.elts:
             return f"[\n{_lines(node.elts, indent, ',')}{end}]"
         case ast.Tuple() if node.elts:
@@ -155,6 +158,12 @@ def assignment(name: str, value: str, *, indent: int = 4) -> str:
     """Return `name = value` as a statement, without the leading indent."""
     node = ast.parse(value, mode="eval").body
     return f"{name} = {expression(node, indent, before=indent + len(name) + 3)}"
+
+
+def class_head(name: str, base: str) -> str:
+    """Return `class name(base):`, wrapped where it is too long."""
+    line = f"class {name}({base}):"
+    return line if len(line) <= LINE_LENGTH else f"class {name}(\n    {base}\n):"
 
 
 def docstring(text: str, indent: int) -> str:

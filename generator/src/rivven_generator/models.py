@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 LEAF: dict[str, Any] = {"type": "string", "x-python-type": "leaf.Leaf"}
@@ -48,7 +49,7 @@ def class_shapes(
         formatters=[Formatter.BUILTIN],
         allow_remote_refs=False,
         strict_refs=True,
-        settings_path=None,
+        settings_path=Path("/"),  # else it reads the pyproject.toml of whatever folder we are in
         use_union_operator=True,
         use_standard_collections=True,
     )

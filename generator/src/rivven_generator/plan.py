@@ -63,6 +63,8 @@ def _package_files(loaded: LoadedManifest, layout: Layout) -> dict[str, str]:
             "generated/init.py.jinja",
             imports=base_views.init_imports(manifest),
             all_text=base_views.all_text(manifest),
+            late_import=base_views.late_import(manifest),
+            register_call=base_views.register_call(manifest),
             **common,
         ),
         "config.schema.json": json_text(schema),

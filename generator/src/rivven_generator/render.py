@@ -36,6 +36,7 @@ def environment() -> jinja2.Environment:
     found.filters.update(
         literal=layout.literal,
         docstring=layout.docstring,
+        class_head=layout.class_head,
         toml=toml_text,
         markdown=markdown_text,
         code=code_text,

@@ -81,7 +81,7 @@ def _failure(error: Exception, options: frozenset[str]) -> int:
     if "--debug" in options:
         _print_frames(error)
     elif not expected:
-        click.echo("Run it again with --debug to see where.", err=True)
+        click.echo("Set RIVVEN_DEBUG=1 and run it again to see where.", err=True)
     return int(code)
 
 

@@ -26,6 +26,7 @@ def connector_spec() -> ConnectorSpec:
 
 def register(registry: SourceRegistry) -> None:
     """Add the connector to a registry, under its own name."""
-    from .. import JsonlSource  # late: the author's module imports this one
+    # Late, because the author's module imports this one.
+    from .. import JsonlSource
 
     registry.register("jsonl", JsonlSource, JsonlSourceConfig)

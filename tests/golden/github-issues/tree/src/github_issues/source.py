@@ -25,8 +25,8 @@ class GithubIssues(GithubIssuesBase):
 
     def read_issues(self, config: GithubIssuesConfig, cursor: str | None) -> Records[IssuesRecord]:
         """Yield records of `issues` changed at or after `cursor`, oldest first."""
-        raise HookMissing("read_issues")
+        raise HookMissing("read_issues")  # write `async def`, and yield records, lists or pages
 
     def read_comments(self, config: GithubIssuesConfig, cursor: Json) -> Records[CommentsRecord]:
         """Yield all records of `comments`; `cursor` is a page's token, if you gave one."""
-        raise HookMissing("read_comments")
+        raise HookMissing("read_comments")  # write `async def`, and yield records, lists or pages

@@ -16,4 +16,4 @@ class MySource(MySourceBase):
 
     def read_items(self, config: MySourceConfig, cursor: str | None) -> Records[ItemsRecord]:
         """Yield records of `items` changed at or after `cursor`, oldest first."""
-        raise HookMissing("read_items")
+        raise HookMissing("read_items")  # write `async def`, and yield records, lists or pages

@@ -12,4 +12,4 @@ class ValidatedSource(ValidatedSourceBase):
 
     def read_rows(self, config: ValidatedSourceConfig, cursor: Json) -> Records[RowsRecord]:
         """Yield all records of `rows`; `cursor` is a page's token, if you gave one."""
-        raise HookMissing("read_rows")
+        raise HookMissing("read_rows")  # write `async def`, and yield records, lists or pages

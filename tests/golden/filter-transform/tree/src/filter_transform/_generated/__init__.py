@@ -26,6 +26,7 @@ def connector_spec() -> ConnectorSpec:
 
 def register(registry: TransformRegistry) -> None:
     """Add the connector to a registry, under its own name."""
-    from .. import FilterTransform  # late: the author's module imports this one
+    # Late, because the author's module imports this one.
+    from .. import FilterTransform
 
     registry.register("filter-transform", FilterTransform, FilterTransformConfig)

@@ -30,6 +30,7 @@ def connector_spec() -> ConnectorSpec:
 
 def register(registry: SourceRegistry) -> None:
     """Add the connector to a registry, under its own name."""
-    from .. import GithubIssues  # late: the author's module imports this one
+    # Late, because the author's module imports this one.
+    from .. import GithubIssues
 
     registry.register("github-issues", GithubIssues, GithubIssuesConfig)

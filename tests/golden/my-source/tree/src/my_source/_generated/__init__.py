@@ -29,6 +29,7 @@ def connector_spec() -> ConnectorSpec:
 
 def register(registry: SourceRegistry) -> None:
     """Add the connector to a registry, under its own name."""
-    from .. import MySource  # late: the author's module imports this one
+    # Late, because the author's module imports this one.
+    from .. import MySource
 
     registry.register("my-source", MySource, MySourceConfig)

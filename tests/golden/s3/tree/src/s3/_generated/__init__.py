@@ -20,6 +20,7 @@ def connector_spec() -> ConnectorSpec:
 
 def register(registry: SinkRegistry) -> None:
     """Add the connector to a registry, under its own name."""
-    from .. import S3  # late: the author's module imports this one
+    # Late, because the author's module imports this one.
+    from .. import S3
 
     registry.register("s3", S3, S3Config)

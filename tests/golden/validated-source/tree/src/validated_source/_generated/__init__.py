@@ -29,6 +29,7 @@ def connector_spec() -> ConnectorSpec:
 
 def register(registry: SourceRegistry) -> None:
     """Add the connector to a registry, under its own name."""
-    from .. import ValidatedSource  # late: the author's module imports this one
+    # Late, because the author's module imports this one.
+    from .. import ValidatedSource
 
     registry.register("validated-source", ValidatedSource, ValidatedSourceConfig)
