@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from rivven_connect.documents import InputError, Problem
+from rivven_connect.documents import DOCUMENT_CODES, InputError, Problem
 from rivven_generator.errors import CODES, WARNINGS
+from rivven_generator.fixes import FIXES
 from rivven_generator.load import load_manifest
 
 PAGES = Path(__file__).parents[2] / "docs" / "errors"
@@ -69,3 +70,7 @@ def test_the_good_example_has_no_problem(code: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("code", sorted(WITHOUT_EXAMPLE))
 def test_what_yaml_cannot_show_is_shown_as_text(code: str) -> None:
     assert re.search(rf"^```text\n.*{code} .*^```$", page(code), re.MULTILINE | re.DOTALL)
+
+
+def test_every_code_of_a_manifest_has_a_fix() -> None:
+    assert set(FIXES) == set(CODES) - set(DOCUMENT_CODES)

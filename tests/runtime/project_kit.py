@@ -14,6 +14,9 @@ from typing import Any
 
 SOURCE = '''
 import asyncio
+import logging
+import threading
+import warnings
 import rivven_connect._errors as errors
 from rivven_connect._batch import EventBatch
 from rivven_connect._catalog import Catalog, Stream
@@ -31,6 +34,31 @@ class CounterConfig(SourceConfig):
     fails: Text = ""
     token: Annotated[Secret | None, SecretText()] = None
 
+def leak(how, token):
+    async def task():
+        raise ValueError(f"task {token}")
+
+    def thread():
+        raise ValueError(f"thread {token}")
+
+    if how == "log":
+        try:
+            raise ValueError(f"cause {token}")
+        except ValueError:
+            logging.getLogger("counter").exception("log %s", token)
+    elif how == "warning":
+        warnings.warn(f"warning {token}")
+    elif how == "thread":
+        started = threading.Thread(target=thread)
+        started.start()
+        started.join()
+    elif how == "task":
+        asyncio.get_running_loop().create_task(task())
+    elif how == "group":
+        raise ExceptionGroup("group", [ValueError(f"inner {token}")])
+    elif how == "escape":
+        raise ValueError("red \\x1b[31m text")
+
 class Counter(Source[CounterConfig]):
     """Counts."""
     config_type = CounterConfig
@@ -43,7 +71,12 @@ class Counter(Source[CounterConfig]):
             "token": {"type": "string", "writeOnly": True, "format": "password"}}}
         return ConnectorSpec(connector_type="counter", version="1.2.3", config_schema=schema)
 
+    async def open(self, config):
+        leak(config.fails, config.token and config.token.reveal())
+
     async def check(self, config):
+        if config.fails == "check-auth":
+            raise errors.ConnectorError.auth(f"refused {config.token.reveal()}")
         return CheckResult.failure("not today") if config.fails == "check" else CheckResult.success()
 
     async def discover(self, config):

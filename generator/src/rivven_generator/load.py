@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rivven_connect.documents import Document, InputError, Problem, load_document
+from rivven_generator.fixes import with_fix
 from rivven_generator.lint import lint
 from rivven_generator.lint.subject import Subject
 from rivven_generator.manifest import Manifest
@@ -50,7 +51,7 @@ def load_manifest(path: Path | str) -> LoadedManifest:
 
 def _sorted(problems: Sequence[Problem], document: Document) -> list[Problem]:
     """By place, the manifest's own problems before those of other files; each only once."""
-    unique = dict.fromkeys(problems)
+    unique = dict.fromkeys(map(with_fix, problems))
     return sorted(
         unique, key=lambda p: (p.path != document.path, str(p.path), p.line, p.column, p.code)
     )

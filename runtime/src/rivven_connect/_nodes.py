@@ -10,6 +10,18 @@ from rivven_connect._problems import Problem
 
 _MOST_PROBLEMS = 100
 
+_FIXES = {
+    "RVN100": "check the path and that you may read it",
+    "RVN104": "remove the character, or write it as an escape in quotes",
+    "RVN105": "write at least one `key: value`",
+    "RVN106": "flatten the structure; 64 levels are allowed",
+    "RVN108": "check quotes, brackets and indentation at and before this place",
+    "RVN110": "write `key: value` pairs at the top level",
+    "RVN115": "quote the key",
+    "RVN116": "use a number that fits into a 64-bit float, or quote it as text",
+}
+"""What to do about a problem whose place says no better."""
+
 Position: TypeAlias = tuple[int, int]
 """Line and column, from 1."""
 
@@ -29,7 +41,7 @@ class Problems:
             Problem(
                 code=code,
                 message=message,
-                hint=hint,
+                hint=hint or _FIXES.get(code, ""),
                 path=self._path,
                 line=at[0],
                 column=at[1],

@@ -164,12 +164,17 @@ class FloodGuard:
         self._records = 0
         self._letters = 0
 
+    def __len__(self) -> int:
+        return len(self._recent)
+
     def add(self, records: int, letters: int) -> None:
         """Note how many of the last records became dead letters.
 
         Raises:
             PipelineError: more than `max_ratio` of the last `window` records did.
         """
+        if not (records or letters):
+            return
         self._recent.append((records, letters))
         self._records += records
         self._letters += letters

@@ -12,7 +12,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 
 from rivven_connect._redaction import redact
 from rivven_connect.pipeline.committer import Committer
@@ -63,15 +63,11 @@ class _Engine:
     async def run(self) -> RunSummary:
         try:
             async with contextlib.AsyncExitStack() as stack:
-                for sink in self._sinks.values():
-                    await sink.open(stack)
-                sources = await self._open_sources(stack)
-                chosen = [(source.plan, source.catalog) for source in sources]
-                for sink in self._sinks.values():
-                    await sink.prepare(catalog_for_sink(sink.plan, chosen))
-                self._summary.mark(ConnectorStatus.RUNNING)
-                self._observer.started(self._summary)
-                await self._read_all(sources)
+                sources = await self._start(stack)
+                if sources is not None:
+                    self._summary.mark(ConnectorStatus.RUNNING)
+                    self._observer.started(self._summary)
+                    await self._read_all(sources)
         except BaseException:
             self._summary.failed = True
             raise
@@ -80,6 +76,24 @@ class _Engine:
             await self._committer.close()
             self._summary.finished = time.monotonic()
         return self._summary
+
+    async def _start(self, stack: contextlib.AsyncExitStack) -> list[SourceRunner] | None:
+        """Open everything; None if a stop was asked for meanwhile, however long connecting takes.
+
+        A connector is opened in the task that will close it, so the stop comes as a timeout.
+        """
+        async with _interrupted_by(self._stop) as stopped:
+            for sink in self._sinks.values():
+                await sink.open(stack)
+            sources = await self._open_sources(stack)
+            chosen = [(source.plan, source.catalog) for source in sources]
+            for sink in self._sinks.values():
+                await sink.prepare(catalog_for_sink(sink.plan, chosen))
+            return sources
+        if stopped.expired():
+            self._summary.drained = True
+            self._observer.draining()
+        return None
 
     async def _open_sources(self, stack: contextlib.AsyncExitStack) -> list[SourceRunner]:
         sources = []
@@ -144,6 +158,29 @@ class _Engine:
         timeout = self._plan.settings.shutdown_timeout_ms / 1000
         _, late = await asyncio.wait(tasks, timeout=timeout)
         return sorted(task.get_name() for task in late)
+
+
+@contextlib.asynccontextmanager
+async def _interrupted_by(stop: asyncio.Event) -> AsyncIterator[asyncio.Timeout]:
+    """Leave the block as soon as `stop` is set; the timeout says whether that happened."""
+
+    async def watch() -> None:
+        await stop.wait()
+        limit.reschedule(asyncio.get_running_loop().time())
+
+    limit = asyncio.timeout(None)
+    watcher: asyncio.Task[None] | None = None
+    try:
+        async with limit:
+            watcher = asyncio.create_task(watch(), name="stop while opening")
+            yield limit
+    except TimeoutError:
+        if not limit.expired():
+            raise
+    finally:
+        if watcher is not None:
+            watcher.cancel()
+            await asyncio.wait([watcher])
 
 
 def _raise_first(tasks: Sequence[asyncio.Task[None]]) -> None:

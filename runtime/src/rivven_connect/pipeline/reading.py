@@ -48,6 +48,7 @@ class SourceReader:
         self._chosen = {one.stream.full_name(): one for one in catalog.streams}
         self._selects = plan.streams is not None
         self._draft = Unit()
+        self._steps = 0
         self._piece_bytes = min(_LARGEST_PIECE_BYTES, self.window.max_bytes // 8)
 
     async def run(self, items: AsyncIterator[Item]) -> None:
@@ -79,18 +80,23 @@ class SourceReader:
         self.window.put(draft)
 
     async def _put_when_full(self) -> None:
+        # Only now: what took its time in a transform must not find that the timer has gone by.
+        self.window.announce()
         draft = self._draft
-        if draft.read < min(_LARGEST_PIECE, self.window.free_records()) and (
-            draft.weight < self._piece_bytes
+        self._steps += 1
+        if (
+            draft.read < min(_LARGEST_PIECE, self.window.free_records())
+            and draft.weight < self._piece_bytes
+            and self._steps < _LARGEST_PIECE
         ):
             return
+        self._steps = 0
         self.hand_off()
         await self.window.wait_for_space()
         # A hook that never waits would otherwise keep the loop to itself.
         await asyncio.sleep(0)
 
     async def _take(self, item: Item) -> None:
-        self.window.announce()
         if isinstance(item, SourceEvent):
             await self._event(item)
         elif isinstance(item, EventBatch):

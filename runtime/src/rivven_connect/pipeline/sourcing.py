@@ -186,10 +186,13 @@ class SourceRunner:
                 counts.append(delivered.counts)
         states = {key: decode_json(encoded) for key, encoded in unit.states.items()}
         await self._committer.commit(name, states, counts)
-        self._guard.reset()
+        before = dict(self._committed)
+        for (stream, partition), state in states.items():
+            self._committed[f"{stream}/{partition}" if partition else stream] = state
+        # A source that delivers the same again and fails again gets no further.
+        if self._committed != before or not self.plan.spec.replayable:
+            self._guard.reset()
         if states:
-            for (stream, partition), state in states.items():
-                self._committed[f"{stream}/{partition}" if partition else stream] = state
             await self._acknowledge(source)
 
     async def _acknowledge(self, source: Source[Any]) -> None:

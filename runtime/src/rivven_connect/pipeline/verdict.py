@@ -40,7 +40,7 @@ def judge(result: WriteResult, events: Sequence[SourceEvent], *, order_safe: boo
             )
         failed[place] = one
     reason = str(result.errors[0]) if result.errors else ""
-    if result.records_failed > len(failed):
+    if result.records_failed > len(result.failed_events):
         return Verdict(events, (), reason or f"{result.records_failed} records failed")
     rejected = [one for _, one in sorted(failed.items()) if not one.retryable]
     retryable = sorted(place for place, one in failed.items() if one.retryable)

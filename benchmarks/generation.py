@@ -1,0 +1,126 @@
+"""B-G: what it costs to scaffold, generate and check."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from cases import FLOOR, Case
+from measure import BIN, Command
+from startup import click_help
+
+
+def manifest(default: int = 1) -> str:
+    """Return a manifest of 20 properties and 2 streams; JSON is YAML."""
+    properties: dict[str, Any] = {
+        "endpoint": {"type": "string", "format": "uri", "description": "Where it is."},
+        "token": {"type": "string", "secret": True, "minLength": 1, "description": "Its key."},
+        "mode": {"type": "string", "enum": ["fast", "safe"], "default": "safe"},
+        "labels": {"type": "object", "additionalProperties": {"type": "string"}, "default": {}},
+        "regions": {"type": "array", "items": {"type": "string"}, "minItems": 1},
+    }
+    for number in range(len(properties), 20):
+        properties[f"limit_{number}"] = {
+            "type": "integer",
+            "minimum": 0,
+            "maximum": 1000 + number,
+            "default": default,
+            "description": f"Limit number {number}.",
+        }
+    fields = {f"field_{number}": {"type": ["string", "null"]} for number in range(8)}
+    record = {
+        "type": "object",
+        "required": ["id"],
+        "properties": {"id": {"type": "integer"}} | fields,
+    }
+    value = {
+        "manifest": "1",
+        "kind": "source",
+        "name": "bench-generate",
+        "license": "Apache-2.0",
+        "description": "Twenty properties and two streams.",
+        "config": {
+            "type": "object",
+            "properties": properties,
+            "required": ["endpoint", "token", "regions"],
+        },
+        "streams": [
+            {"name": name, "primary_key": ["id"], "schema": record} for name in ("orders", "items")
+        ],
+    }
+    return json.dumps(value, indent=1) + "\n"
+
+
+def scaffold(folder: Path) -> Path:
+    """Make the project of the manifest in `folder` and return it."""
+    source = folder / "bench-generate.yaml"
+    source.write_text(manifest(), encoding="utf-8")
+    project = folder / "bench-generate"
+    argv = [BIN / "rivven", "new", "source", "bench-generate", "--no-input"]
+    argv += ["--manifest", source, "--directory", project]
+    subprocess.run(argv, cwd=folder, check=True, stdout=subprocess.DEVNULL)
+    return project
+
+
+def _generate(folder: Path) -> Mapping[str, Command]:
+    project = scaffold(folder)
+    schema = shutil.copy(project / "src/bench_generate/_generated/config.schema.json", folder)
+    defaults = itertools.count(2)
+
+    def edit() -> None:
+        (project / "connector.yaml").write_text(manifest(next(defaults) % 900), encoding="utf-8")
+
+    def accept(printed: str) -> None:
+        if "wrote src/bench_generate/_generated/config.py" not in printed:
+            raise AssertionError(f"nothing was generated:\n{printed}")
+
+    floor = [BIN / "datamodel-codegen", "--formatters", "builtin", "--input", schema]
+    floor += ["--input-file-type", "jsonschema", "--output", "models.py"]
+    floor += ["--output-model-type", "pydantic_v2.BaseModel"]
+    ours = Command([BIN / "rivven", "generate"], project, prepare=edit, accept=accept)
+    return {FLOOR: Command(floor, folder), "rivven generate": ours}
+
+
+def _check(folder: Path) -> Mapping[str, Command]:
+    argv = [BIN / "rivven", "generate", "--check"]
+    ours = Command(argv, scaffold(folder), repeat=3)
+    return {FLOOR: click_help(folder), "rivven generate --check": ours}
+
+
+def _new(folder: Path) -> Mapping[str, Command]:
+    (folder / "empty").mkdir()
+    test = folder / "empty" / "test_empty.py"
+    test.write_text("def test_nothing() -> None:\n    pass\n", encoding="utf-8")
+
+    def clear() -> None:
+        shutil.rmtree(folder / "demo", ignore_errors=True)
+
+    script = f'"{BIN}/rivven" new source demo --no-input && exec "{BIN}/rivven" test demo'
+    whole = Command(["/bin/sh", "-c", script], folder, prepare=clear, accept=_passed)
+    tests = Command([BIN / "rivven", "test", "demo"], folder, accept=_passed)
+    floor = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", test]
+    return {
+        FLOOR: Command(floor, folder / "empty", accept=_passed),
+        "rivven new, rivven test": whole,
+        "rivven test": tests,
+    }
+
+
+def _passed(printed: str) -> None:
+    if " passed" not in printed or " failed" in printed:
+        raise AssertionError(f"the tests did not pass:\n{printed}")
+
+
+CASES = (
+    Case("G1", "`rivven generate`, 20 properties, 2 streams, cold process",
+         "`datamodel-codegen --formatters builtin` on the same schema", _generate, 1.5),
+    Case("G2", "`rivven generate --check`, nothing changed", "a bare click program's `--help`", _check, 2.0),
+    Case("G3", "`rivven new` to green tests, offline, unedited", "pytest on an empty test", _new,
+         limits=(("rivven new, rivven test", "wall", 10.0), ("rivven test", "wall", 2.0))),
+)  # fmt: skip

@@ -1,0 +1,71 @@
+"""B-S: what it costs to start."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from cases import FLOOR, Case
+from measure import BIN, Command
+
+_CLICK = '''\
+import click
+
+
+@click.group()
+def main():
+    """A bare click program."""
+
+
+@main.command()
+@click.argument("name")
+@click.option("--loud", is_flag=True, help="Say it loudly.")
+def hello(name, loud):
+    """Greet somebody."""
+
+
+main()
+'''
+_REPEAT = 3
+
+
+def click_help(folder: Path) -> Command:
+    """Return the floor of short commands: the help of a bare click program."""
+    program = folder / "bare.py"
+    program.write_text(_CLICK, encoding="utf-8")
+    return Command([sys.executable, program, "--help"], folder, repeat=_REPEAT)
+
+
+def _helps(folder: Path) -> Mapping[str, Command]:
+    return {
+        FLOOR: click_help(folder),
+        "rivven --help": Command([BIN / "rivven", "--help"], folder, repeat=_REPEAT),
+        "rivven-connect --help": Command(
+            [BIN / "rivven-connect", "--help"], folder, repeat=_REPEAT
+        ),
+    }
+
+
+def _imports(folder: Path) -> Mapping[str, Command]:
+    def importing(statement: str) -> Command:
+        return Command([sys.executable, "-c", statement], folder, repeat=_REPEAT)
+
+    return {
+        FLOOR: importing("from pydantic import BaseModel"),
+        "import rivven_connect": importing("import rivven_connect"),
+        "import rivven_connect.config": importing("import rivven_connect.config"),
+    }
+
+
+def _spec(folder: Path) -> Mapping[str, Command]:
+    name = "rivven-connect spec"
+    argv = [BIN / "rivven-connect", "spec", "source:jsonl"]
+    return {FLOOR: click_help(folder), name: Command(argv, folder, repeat=_REPEAT)}
+
+
+CASES = (
+    Case("S1", "`rivven --help`, `rivven-connect --help`", "a bare click program's `--help`", _helps, 1.2),
+    Case("S2", "`import rivven_connect`", "`from pydantic import BaseModel`", _imports, 1.3),
+    Case("S4", "`rivven-connect spec CONNECTOR`", "a bare click program's `--help`", _spec, 1.5),
+)  # fmt: skip
