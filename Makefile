@@ -1,4 +1,4 @@
-# Targets: quickstart test check fmt faults bench docs clean. Needs Python 3.11+ and make, nothing else.
+# Targets: quickstart test unit check fmt faults bench docs clean. Needs Python 3.11+ and make, nothing else.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 
@@ -16,7 +16,7 @@ export UV_SYSTEM_CERTS := true
 export PYTHONDONTWRITEBYTECODE :=
 unexport VIRTUAL_ENV PYTHONPATH
 
-.PHONY: help quickstart test check lint types imports drift fmt faults bench docs cli-docs wheels clean
+.PHONY: help quickstart test unit check lint types imports drift fmt faults bench docs cli-docs wheels clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ quickstart: $(VENV)/.synced  ## scaffold, generate, test and run a connector on 
 
 test: $(VENV)/.synced  ## all tests
 	@$(BIN)/python -m pytest -q -n 2
+
+unit: $(VENV)/.synced  ## the quick tests only
+	@$(BIN)/python -m pytest -q -n 2 -m "not slow"
 
 check: lint types imports drift test  ## everything that CI runs
 

@@ -11,15 +11,14 @@ What may stand behind a fence (CONTRIBUTING.md explains it to writers):
     sh [exit=N]                 commands
     console [exit=N]            commands behind `$ `, each with its output
     text output                 what the block before it prints
-    text excerpt of=FILE        its numbered lines stand in FILE
-    text, json, toml            shown; JSON and TOML must parse
+    text excerpt of=FILE        its numbered lines stand in FILE of the repository
+    toml excerpt of=PATH        all it says, PATH says as well
 """
 
 from __future__ import annotations
 
 import contextlib
 import io
-import json
 import os
 import re
 import shlex
@@ -87,8 +86,7 @@ class PageRunner:
             "sh": self._sh,
             "console": self._console,
             "text": self._text,
-            "json": _json,
-            "toml": _toml,
+            "toml": self._toml,
         }
 
     @contextlib.contextmanager
@@ -219,14 +217,21 @@ class PageRunner:
         return done.returncode, done.stdout
 
     def _text(self, block: Block) -> None:
-        _allow(block, words={"output", "excerpt"}, options={"of"})
-        if "output" in block.words:
+        if block.words == {"output"}:
+            _allow(block, words={"output"})
             _compare(block, block.text, self._output)
-        if "excerpt" in block.words:
-            whole = (ROOT / block.options["of"]).read_text(encoding="utf-8")
-            for line in re.findall(r"^[0-9]+\. (.*)$", block.text, re.MULTILINE):
-                if line not in whole:
-                    _fail(block, f"not in {block.options['of']}: {line}")
+            return
+        _allow(block, words={"excerpt"}, options={"of"})
+        whole = (ROOT / _of(block)).read_text(encoding="utf-8")
+        for line in re.findall(r"^[0-9]+\. (.*)$", block.text, re.MULTILINE):
+            if line not in whole:
+                _fail(block, f"not in {_of(block)}: {line}")
+
+    def _toml(self, block: Block) -> None:
+        _allow(block, words={"excerpt"}, options={"of"})
+        whole = tomllib.loads((self._folder / _of(block)).read_text(encoding="utf-8"))
+        if not _holds(whole, tomllib.loads(block.text)):
+            _fail(block, f"{_of(block)} does not say so")
 
     def _write(self, block: Block) -> None:
         path = self._folder / block.options["file"]
@@ -260,14 +265,17 @@ def _merged(whole: Mapping[str, Any], part: Any) -> dict[str, Any]:
     return found
 
 
-def _json(block: Block) -> None:
-    _allow(block)
-    json.loads(block.text)
+def _of(block: Block) -> str:
+    if "of" not in block.options:
+        _fail(block, "an excerpt says of which file: `of=PATH`")
+    return block.options["of"]
 
 
-def _toml(block: Block) -> None:
-    _allow(block)
-    tomllib.loads(block.text)
+def _holds(whole: Any, part: Any) -> bool:
+    """Return whether `whole` says all that `part` says."""
+    if isinstance(part, dict):
+        return isinstance(whole, dict) and all(_holds(whole.get(key), part[key]) for key in part)
+    return bool(whole == part)
 
 
 def _in_process(script: str) -> tuple[int, str] | None:

@@ -41,23 +41,20 @@ def leak(how, token):
     def thread():
         raise ValueError(f"thread {token}")
 
-    if how == "log":
+    if how == "noise":
         try:
             raise ValueError(f"cause {token}")
         except ValueError:
             logging.getLogger("counter").exception("log %s", token)
-    elif how == "warning":
         warnings.warn(f"warning {token}")
-    elif how == "thread":
         started = threading.Thread(target=thread)
         started.start()
         started.join()
-    elif how == "task":
         asyncio.get_running_loop().create_task(task())
     elif how == "group":
         raise ExceptionGroup("group", [ValueError(f"inner {token}")])
     elif how == "escape":
-        raise ValueError("red \\x1b[31m text")
+        raise ValueError("red \x1b[31m text")
 
 class Counter(Source[CounterConfig]):
     """Counts."""

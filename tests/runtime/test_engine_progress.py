@@ -42,9 +42,7 @@ class SlowTransform(Transform[EmptyConfig]):
 
     @classmethod
     def spec(cls) -> ConnectorSpec:
-        return ConnectorSpec(
-            connector_type="slow", version="1.0.0", kind=ConnectorKind.TRANSFORM
-        )
+        return ConnectorSpec(connector_type="slow", version="1.0.0", kind=ConnectorKind.TRANSFORM)
 
     async def transform(self, config: EmptyConfig, event: SourceEvent) -> Transformed:
         await asyncio.sleep(0.3)
@@ -172,5 +170,3 @@ def test_a_flood_guard_keeps_nothing_of_flushes_without_records() -> None:
     for _ in range(100):
         guard.add(0, 0)
     assert len(guard) == 0
-
-

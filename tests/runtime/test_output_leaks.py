@@ -11,12 +11,12 @@ from project_kit import run_cli, write_pipeline, write_projects
 from rivven_connect._redaction import redact
 from rivven_connect._values import resolve_values
 
-CANARY = 'Zq9@/+%"\nW7x\'kL3 vB8{tY2'
+CANARY = "Zq9@/+%\"\nW7x'kL3 vB8{tY2"
 SECRET = {"type": "string", "writeOnly": True}
 
 ONE = ("check", "discover", "read")
 WHOLE = (("check",), ("run",), ("run", "--dry-run"))
-HOW = ("check-auth", "log", "warning", "thread", "task", "group")
+HOW = ("check-auth", "noise", "group")
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def assert_silent(folder: Path, *args: str | Path) -> None:
-    for more in ((), ("--debug",), ("--json",)):
+    for more in ((), ("--json", "--debug")):
         found = run_cli(*args, *more, cwd=folder, env={"COUNTER_TOKEN": CANARY})
         shown = found.stdout + found.stderr
         for piece in CANARY.splitlines():
@@ -62,7 +62,9 @@ def test_a_failed_check_does_not_steer_the_terminal(folder: Path) -> None:
 
 def test_a_secret_inside_a_longer_text_is_masked_by_itself() -> None:
     found = resolve_values(
-        {"dsn": "pg://user:${env:PW}@host"}, {"properties": {"dsn": SECRET}}, environ={"PW": "s3cr3t!pw"}
+        {"dsn": "pg://user:${env:PW}@host"},
+        {"properties": {"dsn": SECRET}},
+        environ={"PW": "s3cr3t!pw"},
     )
     assert found.value == {"dsn": "pg://user:s3cr3t!pw@host"}
     assert redact("login with s3cr3t!pw failed") == "login with *** failed"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import functools
 from collections.abc import Mapping
 
 from rivven_generator import base_views, documents, views
@@ -108,8 +109,14 @@ def _documentation(loaded: LoadedManifest, layout: Layout) -> dict[str, str]:
         ".env.example": render(
             "generated/env.example.jinja", variables=variables, **_common(loaded)
         ),
-        ".rivven/manifest.schema.json": json_text(manifest_schema()),
+        ".rivven/manifest.schema.json": _manifest_schema_text(),
     }
+
+
+@functools.cache
+def _manifest_schema_text() -> str:
+    """The schema of manifests is the same for every project."""
+    return json_text(manifest_schema())
 
 
 def _common(loaded: LoadedManifest) -> Mapping[str, object]:

@@ -7,6 +7,7 @@ raises `ConnectorError` of kind `config` whose message names pointer and rule, n
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
@@ -16,6 +17,7 @@ from rivven_connect._checks import CheckDetail, CheckResult
 from rivven_connect._connector import Connector
 from rivven_connect._errors import ConnectorError, InputError
 from rivven_connect._events import SourceEvent
+from rivven_connect._redaction import redact
 from rivven_connect._sink import Sink, WriteResult
 from rivven_connect._source import Source
 from rivven_connect._state import State
@@ -36,15 +38,23 @@ async def opened(connector: C, config: Any) -> AsyncIterator[C]:
 
 
 async def check_connector(connector: Source[Any] | Sink[Any], config: Any) -> CheckResult:
-    """Open, check, close; a failing `open` is a failed check of that name."""
+    """Open, check, close; a failing `open` is a failed check of that name. Known secrets are masked."""
     opening = True
     try:
         async with opened(connector, config):
             opening = False
-            return await connector.check(config)
+            return _masked(await connector.check(config))
     except Exception as error:  # noqa: BLE001  # whatever a connector raises is a failed check
         detail = CheckDetail.failed("open" if opening else "check", describe(error))
-        return CheckResult(passed=False, message=detail.message, checks=(detail,))
+        return _masked(CheckResult(passed=False, message=detail.message, checks=(detail,)))
+
+
+def _masked(result: CheckResult) -> CheckResult:
+    """Return the result without secrets: an answer of the other side may quote what it refused."""
+    checks = tuple(
+        one.with_message(redact(one.message)) if one.message else one for one in result.checks
+    )
+    return dataclasses.replace(result, message=redact(result.message or "") or None, checks=checks)
 
 
 def describe(error: BaseException) -> str:

@@ -26,6 +26,11 @@ def escape_text(text: str, *, limit: int = _LONGEST_TEXT) -> str:
     return escaped if len(text) <= limit else escaped[:limit] + "..."
 
 
+def escape_lines(text: str) -> str:
+    """Return text whose line breaks are ours, each line at most 2,000 characters and escaped."""
+    return "\n".join(escape_text(line, limit=2000) for line in text.split("\n"))
+
+
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
     """One thing wrong in one place, with its reason and, where there is one, its fix.

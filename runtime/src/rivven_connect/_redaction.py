@@ -10,6 +10,7 @@ from urllib.parse import quote, quote_plus
 from rivven_connect._secret import MASK
 
 _SHORTEST = 6
+_SHORTEST_LINE = 8
 _known: dict[str, None] = {}
 
 
@@ -24,7 +25,17 @@ def register_secret(value: str) -> None:
     inner = json.dumps(value)[1:-1]
     plain = json.dumps(value, ensure_ascii=False)[1:-1]
     quoted = (quote(value, safe=""), quote_plus(value), quote(value))
-    for variant in (value, inner, plain, repr(value)[1:-1], *quoted, *_base64_variants(raw)):
+    # Where text is indented, as in an exception group, a secret of several lines is broken up.
+    lines = [line for line in value.splitlines() if len(line) >= _SHORTEST_LINE]
+    for variant in (
+        value,
+        *lines,
+        inner,
+        plain,
+        repr(value)[1:-1],
+        *quoted,
+        *_base64_variants(raw),
+    ):
         if len(variant) >= _SHORTEST:
             _known.setdefault(variant)
     longest_first = sorted(_known, key=len, reverse=True)

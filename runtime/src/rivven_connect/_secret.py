@@ -67,7 +67,7 @@ class Secret:
     def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> CoreSchema:
         from pydantic_core import core_schema  # noqa: PLC0415  # a Secret alone needs no pydantic
 
-        from rivven_connect.config import secret_schema  # noqa: PLC0415
+        from rivven_connect._config_types import secret_schema  # noqa: PLC0415
 
         return secret_schema(core_schema.str_schema(strict=True))
 

@@ -103,7 +103,7 @@ class _Resolver:
         return self._convert(text, schemas, path) if references else text
 
     def _note_secret(
-        self, written: str, text: str, references: int, path: tuple[Step, ...]
+        self, written: str, text: str, references: Sequence[str], path: tuple[Step, ...]
     ) -> None:
         literal = not references or _LITERAL_DEFAULT.search(written)
         if literal and not self._allow_inline:
@@ -115,12 +115,15 @@ class _Resolver:
                     "write `${env:NAME}` or `${file:/path}`, or pass --allow-inline-secrets",
                 )
             )
-        register_secret(text)
+        # An error may quote the password of a connection string, and not the whole of it.
+        for one in (text, *references):
+            register_secret(one)
 
-    def _expand(self, text: str, path: tuple[Step, ...]) -> tuple[str, int]:
-        """Return the text with every reference replaced, and how many there were."""
+    def _expand(self, text: str, path: tuple[Step, ...]) -> tuple[str, list[str]]:
+        """Return the text with every reference replaced, and what they gave."""
         parts: list[str] = []
-        end = references = 0
+        references: list[str] = []
+        end = 0
         for match in _TOKEN.finditer(text):
             parts.append(text[end : match.start()])
             end = match.end()
@@ -129,8 +132,8 @@ class _Resolver:
                 continue
             if match[2] is None:
                 raise _Unresolved("RVN613", "`${` opens a reference that is not closed", _LITERAL)
-            parts.append(self._look_up(match[1], path))
-            references += 1
+            references.append(self._look_up(match[1], path))
+            parts.append(references[-1])
         parts.append(text[end:])
         return "".join(parts), references
 

@@ -10,7 +10,9 @@ import click
 
 from rivven_connect._adapters import check_connector
 from rivven_connect._errors import ExitCode
+from rivven_connect._problems import escape_lines
 from rivven_connect._registry import Registries
+from rivven_connect.cli.logs import watch_connector
 from rivven_connect.cli.options import (
     CONNECTOR_HELP,
     config_options,
@@ -49,6 +51,7 @@ def check(
     if Path(connector).is_file():
         if config is not None:
             raise click.UsageError("--config belongs to a connector; a pipeline has its own")
+        watch_connector()
         plan = plan_pipeline(
             load_pipeline(connector),
             Registries.installed(),
@@ -60,7 +63,7 @@ def check(
         raise click.UsageError("a transform connects to nothing; there is nothing to check")
     parsed = target.config(config, allow_inline_secrets=allow_inline_secrets)
     result = asyncio.run(check_connector(target.factory.create(), parsed))
-    click.echo(json.dumps(result.to_json(), indent=2) if as_json else str(result))
+    click.echo(json.dumps(result.to_json(), indent=2) if as_json else escape_lines(str(result)))
     return ExitCode.OK if result.passed else ExitCode.CONNECTOR
 
 
@@ -71,7 +74,7 @@ async def _check_pipeline(plan: PipelinePlan, *, as_json: bool) -> int:
     async for one in check_pipeline(plan):
         found.append(one)
         if not as_json:
-            click.echo(f"{one.kind} {one.name}: {one.result}")
+            click.echo(escape_lines(f"{one.kind} {one.name}: {one.result}"))
     if as_json:
         rows = [{"kind": one.kind, "name": one.name, **one.result.to_json()} for one in found]
         click.echo(json.dumps(rows, indent=2))

@@ -10,8 +10,9 @@ from pathlib import Path
 import click
 
 from rivven_connect._errors import ExitCode
+from rivven_connect._problems import escape_lines
 from rivven_connect._registry import Registries
-from rivven_connect.cli.logs import configure_logging, wants_json
+from rivven_connect.cli.logs import configure_logging, wants_json, watch_connector
 from rivven_connect.cli.options import edge_options
 from rivven_connect.cli.progress import LiveProgress, LogProgress, is_interactive
 from rivven_connect.cli.signals import draining_on_signals
@@ -58,6 +59,7 @@ def run(
             "--accept-config-change is not available in this version: config changes are not "
             "compared with the saved state yet"
         )
+    watch_connector()
     loaded = load_pipeline(file)
     plan = plan_pipeline(loaded, Registries.installed(), allow_inline_secrets=allow_inline_secrets)
     for warning in plan.warnings:
@@ -124,7 +126,7 @@ async def _dry_run(plan: PipelinePlan) -> int:
     passed = True
     async for one in check_pipeline(plan):
         passed = passed and one.result.passed
-        click.echo(f"{one.kind} {one.name}: {one.result}")
+        click.echo(escape_lines(f"{one.kind} {one.name}: {one.result}"))
     if not passed:
         return ExitCode.CONNECTOR
     for source in plan.sources:

@@ -16,6 +16,7 @@ from rivven_connect._installed import Located, LookupFailure, locate
 from rivven_connect._problems import Problem
 from rivven_connect._registry import Factory, Registries
 from rivven_connect._values import resolve_values
+from rivven_connect.cli.logs import watch_connector
 from rivven_connect.pipeline.failures import stop_error
 
 
@@ -66,6 +67,7 @@ def find_target(text: str, *, kind: str | None = None) -> Target:
     Raises:
         InputError: there is none, it is ambiguous, or it cannot be imported.
     """
+    watch_connector()
     with located_errors(text):
         located = locate(text, kind=kind)
         registry = Registries.installed().of(located.kind)
