@@ -1,4 +1,4 @@
-# Targets: quickstart test unit check fmt faults bench docs clean. Needs Python 3.11+ and make, nothing else.
+# Development of Rivven. Needs Python 3.11+ and make, nothing else; `make help` lists the targets.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 
@@ -16,7 +16,7 @@ export UV_SYSTEM_CERTS := true
 export PYTHONDONTWRITEBYTECODE :=
 unexport VIRTUAL_ENV PYTHONPATH
 
-.PHONY: help quickstart test unit check lint types imports drift fmt faults bench docs cli-docs wheels clean
+.PHONY: help quickstart test unit check lint types imports drift regenerate coverage fmt bench docs wheels clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,7 +37,7 @@ quickstart: $(VENV)/.synced  ## scaffold, generate, test and run a connector on 
 	@$(BIN)/python examples/git-commits/quickstart.py
 
 test: $(VENV)/.synced  ## all tests
-	@$(BIN)/python -m pytest -q -n 2
+	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup
 
 unit: $(VENV)/.synced  ## the quick tests only
 	@$(BIN)/python -m pytest -q -n 2 -m "not slow"
@@ -49,13 +49,26 @@ lint: $(VENV)/.synced
 	@$(BIN)/ruff format --check .
 
 types: $(VENV)/.synced
-	@$(BIN)/mypy runtime/src generator/src templates/src tests benchmarks
+	@$(BIN)/mypy
+	@set -e; for file in tests/*/conftest.py; do $(BIN)/mypy --no-error-summary "$$file"; done
 
 imports: $(VENV)/.synced
 	@$(BIN)/lint-imports
 
 drift: $(VENV)/.synced
 	@$(BIN)/python tests/drift.py
+
+regenerate: $(VENV)/.synced  ## bring everything that is generated and committed up to date
+	@set -e; for manifest in runtime/src/rivven_connect/connectors/*/connector.yaml; do \
+		$(BIN)/rivven generate "$${manifest%/connector.yaml}"; done
+	@$(BIN)/python tests/golden/update.py
+	@$(BIN)/python docs/build_reference.py
+
+coverage: $(VENV)/.synced  ## all tests, and which lines and branches no test reaches
+	@$(BIN)/coverage erase
+	@$(BIN)/coverage run -m pytest -q -n 2 --dist loadgroup
+	@$(BIN)/coverage combine --quiet
+	@$(BIN)/coverage report --skip-covered --skip-empty
 
 fmt: $(VENV)/.synced  ## format and fix
 	@$(BIN)/ruff check --fix .
@@ -71,4 +84,4 @@ wheels: $(VENV)/.synced  ## build the three wheels into dist/
 	@for p in runtime generator templates; do "$(UV)" build --quiet --wheel --out-dir dist $$p; done
 
 clean:  ## remove what the targets made
-	@rm -rf $(VENV) .uv .quickstart build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	@rm -rf $(VENV) .uv .quickstart build dist .coverage* .*_cache .hypothesis

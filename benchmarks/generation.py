@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from cases import FLOOR, Case
-from measure import BIN, Command
+from measure import Command, tool
 from startup import click_help
 
 
@@ -62,8 +62,8 @@ def scaffold(folder: Path) -> Path:
     source = folder / "bench-generate.yaml"
     source.write_text(manifest(), encoding="utf-8")
     project = folder / "bench-generate"
-    argv = [BIN / "rivven", "new", "source", "bench-generate", "--no-input"]
-    argv += ["--manifest", source, "--directory", project]
+    argv = [tool("rivven"), "new", "source", "bench-generate", "--no-input"]
+    argv += ["--manifest", str(source), "--directory", str(project)]
     subprocess.run(argv, cwd=folder, check=True, stdout=subprocess.DEVNULL)
     return project
 
@@ -80,15 +80,15 @@ def _generate(folder: Path) -> Mapping[str, Command]:
         if "wrote src/bench_generate/_generated/config.py" not in printed:
             raise AssertionError(f"nothing was generated:\n{printed}")
 
-    floor = [BIN / "datamodel-codegen", "--formatters", "builtin", "--input", schema]
+    floor = [tool("datamodel-codegen"), "--formatters", "builtin", "--input", str(schema)]
     floor += ["--input-file-type", "jsonschema", "--output", "models.py"]
     floor += ["--output-model-type", "pydantic_v2.BaseModel"]
-    ours = Command([BIN / "rivven", "generate"], project, prepare=edit, accept=accept)
+    ours = Command([tool("rivven"), "generate"], project, prepare=edit, accept=accept)
     return {FLOOR: Command(floor, folder), "rivven generate": ours}
 
 
 def _check(folder: Path) -> Mapping[str, Command]:
-    argv = [BIN / "rivven", "generate", "--check"]
+    argv = [tool("rivven"), "generate", "--check"]
     ours = Command(argv, scaffold(folder), repeat=3)
     return {FLOOR: click_help(folder), "rivven generate --check": ours}
 
@@ -101,10 +101,11 @@ def _new(folder: Path) -> Mapping[str, Command]:
     def clear() -> None:
         shutil.rmtree(folder / "demo", ignore_errors=True)
 
-    script = f'"{BIN}/rivven" new source demo --no-input && exec "{BIN}/rivven" test demo'
+    rivven = tool("rivven")
+    script = f'"{rivven}" new source demo --no-input && exec "{rivven}" test demo'
     whole = Command(["/bin/sh", "-c", script], folder, prepare=clear, accept=_passed)
-    tests = Command([BIN / "rivven", "test", "demo"], folder, accept=_passed)
-    floor = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", test]
+    tests = Command([tool("rivven"), "test", "demo"], folder, accept=_passed)
+    floor = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", str(test)]
     return {
         FLOOR: Command(floor, folder / "empty", accept=_passed),
         "rivven new, rivven test": whole,

@@ -17,6 +17,11 @@ LEAST_ROUNDS = 5
 _INFLATING = ("PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED")
 
 
+def tool(name: str) -> str:
+    """Return the path of a command of this environment."""
+    return str(BIN / name)
+
+
 class BenchmarkFailed(Exception):
     """A measured process did not do its work; its figures would mean nothing."""
 
@@ -30,7 +35,7 @@ class Command:
     figure, so that work of milliseconds is measured above the clock's grain.
     """
 
-    argv: Sequence[str | Path]
+    argv: Sequence[str]
     cwd: Path
     prepare: Callable[[], None] = lambda: None
     accept: Callable[[str], None] = lambda _printed: None
@@ -68,7 +73,7 @@ def run_once(command: Command) -> Usage:
 
 def _run(command: Command) -> Usage:
     environment = {k: v for k, v in os.environ.items() if k not in _INFLATING}
-    argv = [str(part) for part in command.argv]
+    argv = list(command.argv)
     with (command.cwd / ".printed").open("w+b") as printed:
         started = time.perf_counter()
         process = subprocess.Popen(

@@ -15,8 +15,8 @@ import generation
 import report
 import startup
 import throughput
-from cases import FLOOR, Case, Outcome
-from measure import LEAST_ROUNDS, BenchmarkFailed, measure
+from cases import FLOOR, STARTED, Case, Outcome
+from measure import LEAST_ROUNDS, BenchmarkFailed, Usage, measure
 
 CASES: tuple[Case, ...] = (*generation.CASES, *startup.CASES, *throughput.CASES)
 
@@ -46,7 +46,7 @@ def main() -> int:
         print(f"B-{case.id} ...", file=sys.stderr, flush=True)
         try:
             outcomes += outcomes_of(case, arguments.rounds)
-        except BenchmarkFailed as failure:
+        except (BenchmarkFailed, AssertionError) as failure:
             print(f"B-{case.id} did not do its work: {failure}", file=sys.stderr)
             return 1
     print(report.table(outcomes))
@@ -68,8 +68,20 @@ def outcomes_of(case: Case, rounds: int) -> list[Outcome]:
     """Measure a case in a folder of its own."""
     with tempfile.TemporaryDirectory() as folder:
         usages = measure(case.build(Path(folder)), rounds)
+    usages = {
+        name: without_start(usage, usages.get(f"{STARTED}{name}"))
+        for name, usage in usages.items()
+        if not name.startswith(STARTED)
+    }
     floor = usages.pop(FLOOR)
     return [Outcome(case, name, ours, floor) for name, ours in usages.items()]
+
+
+def without_start(usage: Usage, started: Usage | None) -> Usage:
+    """Return what the work itself took, if it is known what starting takes; the peak stays."""
+    if started is None:
+        return usage
+    return Usage(usage.cpu_s - started.cpu_s, usage.wall_s - started.wall_s, usage.peak_bytes)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from cases import FLOOR, Case
-from measure import BIN, Command
+from measure import Command, tool
 
 _CLICK = '''\
 import click
@@ -34,15 +34,15 @@ def click_help(folder: Path) -> Command:
     """Return the floor of short commands: the help of a bare click program."""
     program = folder / "bare.py"
     program.write_text(_CLICK, encoding="utf-8")
-    return Command([sys.executable, program, "--help"], folder, repeat=_REPEAT)
+    return Command([sys.executable, str(program), "--help"], folder, repeat=_REPEAT)
 
 
 def _helps(folder: Path) -> Mapping[str, Command]:
     return {
         FLOOR: click_help(folder),
-        "rivven --help": Command([BIN / "rivven", "--help"], folder, repeat=_REPEAT),
+        "rivven --help": Command([tool("rivven"), "--help"], folder, repeat=_REPEAT),
         "rivven-connect --help": Command(
-            [BIN / "rivven-connect", "--help"], folder, repeat=_REPEAT
+            [tool("rivven-connect"), "--help"], folder, repeat=_REPEAT
         ),
     }
 
@@ -60,12 +60,13 @@ def _imports(folder: Path) -> Mapping[str, Command]:
 
 def _spec(folder: Path) -> Mapping[str, Command]:
     name = "rivven-connect spec"
-    argv = [BIN / "rivven-connect", "spec", "source:jsonl"]
+    argv = [tool("rivven-connect"), "spec", "source:jsonl"]
     return {FLOOR: click_help(folder), name: Command(argv, folder, repeat=_REPEAT)}
 
 
 CASES = (
     Case("S1", "`rivven --help`, `rivven-connect --help`", "a bare click program's `--help`", _helps, 1.2),
-    Case("S2", "`import rivven_connect`", "`from pydantic import BaseModel`", _imports, 1.3),
+    Case("S2", "`import rivven_connect`", "`from pydantic import BaseModel`", _imports, 1.3,
+         beside=("import rivven_connect.config",)),
     Case("S4", "`rivven-connect spec CONNECTOR`", "a bare click program's `--help`", _spec, 1.5),
 )  # fmt: skip

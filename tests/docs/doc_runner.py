@@ -41,6 +41,7 @@ from rivven_generator.load import load_manifest
 
 _BIN = Path(sys.executable).parent
 _TIMEOUT_S = 60
+_GENERATOR_COMMAND = re.compile(r"rivven (new|generate|validate)\b[^|&;<>$`]*")
 _VARIES = (
     (re.compile(r"\b[0-9]+ ms\b"), "N ms"),
     (re.compile(r"\b[0-9]+\.[0-9]+ ?s\b"), "N s"),
@@ -279,17 +280,20 @@ def _holds(whole: Any, part: Any) -> bool:
 
 
 def _in_process(script: str) -> tuple[int, str] | None:
-    """Return exit code and output of a lone generator command; None means that a shell must run it.
+    """Return exit code and output of generator commands; None means that a shell must run it.
 
-    Such a command spends most of its time with importing the code generator, here once for all.
+    Such commands spend most of their time with importing the code generator, here once for all.
     """
-    line = script.removeprefix("set -e\n").strip()
-    if not re.fullmatch(r"rivven (new|generate|validate)\b[^|&;<>$`\n]*", line):
+    lines = script.removeprefix("set -e\n").strip().splitlines()
+    if not all(_GENERATOR_COMMAND.fullmatch(line) for line in lines):
         return None
     shown = io.StringIO()
     with contextlib.redirect_stdout(shown), contextlib.redirect_stderr(shown):
-        status = run_group(GROUP, shlex.split(line)[1:], prog_name="rivven")
-    return status, shown.getvalue()
+        for line in lines:
+            status = run_group(GROUP, shlex.split(line)[1:], prog_name="rivven")
+            if status:
+                return status, shown.getvalue()
+    return 0, shown.getvalue()
 
 
 def _dry(line: str) -> str:

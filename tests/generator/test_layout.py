@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from ruff import find_ruff_bin
 
 from rivven_generator import layout
+from rivven_generator.docstrings import docstring
 
 TEXT = st.text(
     st.characters(codec="utf-8", exclude_characters="\0"), max_size=60
@@ -113,7 +114,7 @@ def test_docstrings_hold_any_text_and_nothing_else(texts: list[str]) -> None:
     for text in [*texts, *hostile]:
         if not text.strip():
             continue
-        module = f"class C:\n    {layout.docstring(text, 4)}\n\n    x = 1\n"
+        module = f"class C:\n    {docstring(text, 4)}\n\n    x = 1\n"
         tree = ast.parse(module)
         found = tree.body[0]
         assert isinstance(found, ast.ClassDef)

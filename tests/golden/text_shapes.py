@@ -86,7 +86,8 @@ def _markdown(text: str) -> list[str]:
 def _kinds(tokens: Iterable[Token]) -> list[str]:
     kinds: list[str] = []
     for token in tokens:
-        kind = "text" if token.type == "text_special" else token.type
+        # A code span is text in another letter; descriptions may hold some.
+        kind = "text" if token.type in {"text_special", "code_inline"} else token.type
         if not (kind == "text" and (not token.content or kinds[-1:] == ["text"])):
             kinds.append(kind)
         kinds += [f"  {inner}" for inner in _kinds(token.children or ())]

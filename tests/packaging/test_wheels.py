@@ -13,7 +13,9 @@ import pytest
 import wheel_kit
 from trove_classifiers import classifiers
 
-pytestmark = pytest.mark.xdist_group("wheels")  # one worker builds and installs, once
+pytestmark = [
+    pytest.mark.xdist_group("wheels"),  # one worker builds and installs, once
+]
 
 HEAVY = {"copier", "jinja2", "datamodel-code-generator", "rivven-toolkit", "rivven-templates"}
 NAMES = tuple(wheel_kit.DISTRIBUTIONS)

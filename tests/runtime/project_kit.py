@@ -15,6 +15,7 @@ from typing import Any
 SOURCE = '''
 import asyncio
 import logging
+import sys
 import threading
 import warnings
 import rivven_connect._errors as errors
@@ -51,6 +52,8 @@ def leak(how, token):
         started.start()
         started.join()
         asyncio.get_running_loop().create_task(task())
+    elif how == "exit":
+        sys.exit(f"bye {token}")
     elif how == "group":
         raise ExceptionGroup("group", [ValueError(f"inner {token}")])
     elif how == "escape":

@@ -27,6 +27,10 @@ def incremental(name: str, namespace: str | None = None) -> Stream:
     )
 
 
+def test_the_guides_ways_to_an_empty_catalog() -> None:
+    assert Catalog.default() == Catalog.new() == Catalog()
+
+
 def test_a_new_catalog_is_empty_and_its_own() -> None:
     Catalog.new().add_stream(Stream(name="a"))
     assert Catalog.new() == Catalog() == Catalog([])

@@ -132,6 +132,28 @@ def test_read_goes_quietly_when_nobody_reads(folder: Path) -> None:
     assert found.stderr == ""
 
 
+@pytest.mark.parametrize(
+    ("redirection", "code"),
+    [("| true", 128 + 13), (">/dev/full", 4), (">&-", 0), ("2>&-", 0), ("<&- >&- 2>&-", 0)],
+)
+@pytest.mark.parametrize("args", ["init", "run pipeline.yaml --json", "spec ./counter"])
+def test_output_that_goes_nowhere_is_no_bug_of_ours(
+    folder: Path, args: str, redirection: str, code: int
+) -> None:
+    write_pipeline(folder, {"total": 10})
+    command = f"{sys.executable} -c 'from rivven_connect.cli import main; main()' {args}"
+    found = subprocess.run(
+        ["bash", "-c", f"set -o pipefail; ({command}) {redirection}"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert found.returncode == code, found.stderr
+    assert "internal error" not in found.stderr
+    assert "Exception ignored" not in found.stderr
+
+
 def test_config_errors_have_their_place(folder: Path) -> None:
     config = folder / "config.yaml"
     config.write_text("total: 5\ntotall: 6\n")

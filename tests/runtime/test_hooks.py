@@ -161,6 +161,37 @@ def test_a_page_token_is_a_resume_point() -> None:
     assert ids(run(source, {"s": {"complete": 1}, "_state": {"finished": 1}})) == [0, 1, 2]
 
 
+def test_a_page_token_is_never_compared_with_the_cursor_field() -> None:
+    rows = [{"id": number, "t": number} for number in range(6)]
+
+    def pages(cursor: str | None) -> Iterator[Page[JsonObject]]:
+        for number in range(int(cursor[1:]) if cursor else 0, 3):
+            token = f"p{number + 1}" if number < 2 else None
+            yield Page(rows[2 * number : 2 * number + 2], cursor=token)
+
+    source = make(pages, **KEYED)
+    items = run(source)
+    assert ids(items) == [0, 1, 2, 3, 4, 5]
+    assert [one["cursor"] for one in states(items)] == ["p1", "p2"]
+    assert ids(run(source, {"s": states(items)[0]})) == [2, 3, 4, 5]
+    assert ids(run(source, {"s": states(items)[1]})) == [4, 5]
+
+
+def test_a_hook_that_returns_a_list_is_read_once() -> None:
+    rows = [{"id": number, "t": number} for number in range(2_500)]
+    assert ids(run(make(lambda _cursor: rows, **KEYED))) == list(range(2_500))
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_hook_that_yields_nothing_at_all_is_told_so() -> None:
+    async def forgets_to_yield(_cursor: Any) -> list[JsonObject]:
+        return [{"id": 1, "t": 1}]
+
+    for hook in (forgets_to_yield, lambda _cursor: None):
+        with pytest.raises(ConnectorError, match="read_s must yield its rows"):
+            run(make(hook, **KEYED))
+
+
 def test_every_form_of_rows_keeps_its_order() -> None:
     poison = Poison("s", b"{", "not JSON")
     source = make(lambda _: iter([{"id": 1}, {"id": 2}, poison, [{"id": 3}], Page([{"id": 4}])]))

@@ -16,7 +16,7 @@ SECRET = {"type": "string", "writeOnly": True}
 
 ONE = ("check", "discover", "read")
 WHOLE = (("check",), ("run",), ("run", "--dry-run"))
-HOW = ("check-auth", "noise", "group")
+HOW = ("check-auth", "noise", "group", "exit")
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
 import subprocess
@@ -100,6 +101,30 @@ def test_emptied_and_deleted_states_are_refused(folder: Path) -> None:
         StateStore.open(folder, "shop")
     path.with_suffix(".marker").unlink()
     StateStore.open(folder, "shop").close()
+
+
+@pytest.mark.parametrize("when", ["first start", "second start"])
+def test_a_crash_while_the_marker_is_written_locks_nobody_out(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    if when == "second start":
+        fill(folder)
+    with monkeypatch.context() as patched:
+        # What SIGKILL between opening and writing leaves: a file, and nothing in it.
+        patched.setattr("builtins.open", _killed_open)
+        with contextlib.suppress(KeyboardInterrupt):
+            StateStore.open(folder, "shop").close()
+    store = StateStore.open(folder, "shop")
+    assert store.load("a") == (
+        {"s": {"last": 2}, "p/0": {"x": [1]}} if when != "first start" else {}
+    )
+    store.close()
+
+
+def _killed_open(file: int | str, *_args: object, **_options: object) -> None:
+    if isinstance(file, int):
+        os.close(file)
+    raise KeyboardInterrupt
 
 
 def test_another_files_content_is_refused(folder: Path, tmp_path: Path) -> None:

@@ -7,12 +7,12 @@ import dataclasses
 from typing import Any
 
 from rivven_generator.layout import flat, literal
+from rivven_generator.schema.vocabulary import is_nullable
 from rivven_generator.shapes import (
     ConfigShapes,
     Property,
     Schema,
     form_of,
-    is_nullable,
     tag_of,
     types_of,
     values_of,
@@ -85,8 +85,8 @@ class Annotator:
         """Return the annotation of a schema, whose containers datamodel-code-generator spelt."""
         found = self._shapes.resolve(schema)
         if "oneOf" in found:
-            tag = f"Tagged({literal(tag_of(found))})"
-            return Annotation(flat(shape), picks=[tag], nullable=is_nullable(found))
+            tags = [f"Tagged({literal(tag_of(found))})"] if len(found["oneOf"]) > 1 else []
+            return Annotation(flat(shape), picks=tags, nullable=is_nullable(found))
         form = form_of(found)
         if form == "scalar":
             return _scalar(found)

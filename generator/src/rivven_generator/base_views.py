@@ -7,20 +7,13 @@ import dataclasses
 
 from rivven_generator import layout
 from rivven_generator.hooks import Hook, declared_hooks
-from rivven_generator.imports import import_block
+from rivven_generator.imports import import_block, natural
 from rivven_generator.layout import literal
 from rivven_generator.load import LoadedManifest
 from rivven_generator.manifest import Manifest, Stream
 from rivven_generator.naming import field_name
 
 _ABC_NAMES = ("AsyncIterator", "Sequence")
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class StreamView:
-    """One `StreamSpec` attribute."""
-
-    text: str
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -31,7 +24,7 @@ class BaseView:
     contract: str
     spec_base: str
     spec_lines: tuple[str, ...]
-    streams: tuple[StreamView, ...]
+    streams: tuple[str, ...]
     lines: tuple[str, ...]
     hooks: tuple[Hook, ...]
 
@@ -68,7 +61,7 @@ def base_view(loaded: LoadedManifest) -> BaseView:
         contract=contract,
         spec_base=spec_base,
         spec_lines=tuple(batch),
-        streams=tuple(StreamView(_stream_text(stream)) for stream in manifest.streams),
+        streams=tuple(map(_stream_text, manifest.streams)),
         lines=tuple(_base_lines(manifest)),
         hooks=hooks,
     )
@@ -127,8 +120,8 @@ def all_text(manifest: Manifest) -> str:
 
 
 def _sorted_all(names: list[str]) -> list[str]:
-    """Sort as ruff sorts `__all__`: constants, classes, the rest."""
-    return sorted(names, key=lambda name: (not name[0].isupper(), name))
+    """Sort as ruff sorts `__all__`: classes, then the rest; numbers in names count as numbers."""
+    return sorted(names, key=lambda name: (not name[0].isupper(), natural(name)))
 
 
 def _batch_lines(manifest: Manifest) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rivven_generator.disk import Disk
-from rivven_generator.journal import digest, is_interrupted
+from rivven_generator.journal import is_interrupted
 from rivven_generator.lockfile import Lock, content_digest, tool_digest
 from rivven_generator.project import PYPROJECT
 from rivven_generator.project_errors import InputError
@@ -35,7 +35,7 @@ def _same_inputs(disk: Disk, lock: Lock) -> bool:
 
 def _same(disk: Disk, path: str, sha256: str) -> bool:
     content = disk.read(path)
-    return content is not None and digest(content) == sha256
+    return content is not None and content_digest(content) == sha256
 
 
 def _same_project(disk: Disk, lock: Lock) -> bool:

@@ -9,12 +9,13 @@ from rivven_connect.documents import InputError, Problem
 from rivven_generator import pyproject
 from rivven_generator.advice import Missing, author_file, find_missing
 from rivven_generator.disk import Disk
-from rivven_generator.journal import digest, is_interrupted, recover
+from rivven_generator.journal import is_interrupted, recover
 from rivven_generator.load import LoadedManifest, load_manifest
 from rivven_generator.lockfile import (
     MANIFEST_FILE,
     Lock,
     LockedFile,
+    content_digest,
     load_lock,
     newer_tool,
     text_digest,
@@ -203,7 +204,7 @@ def _accepting(disk: Disk, planned: Planned, lines: Sequence[str]) -> Lock:
     content = None if planned.lock.embedded else disk.read(PYPROJECT)
     if content is None:
         return planned.lock
-    accepted = "" if lines else digest(content)
+    accepted = "" if lines else content_digest(content)
     files = {**planned.lock.files, PYPROJECT: LockedFile("compared", accepted)}
     return dataclasses.replace(planned.lock, files=files)
 

@@ -87,18 +87,6 @@ def missing_hooks(loaded: LoadedManifest, author_source: str) -> list[Hook]:
     return [h for h in declared_hooks(loaded) if h.name not in defined and h.name not in reads]
 
 
-def stub_imports(loaded: LoadedManifest) -> list[str]:
-    """Return the import lines that the stubs of all hooks need, sorted."""
-    manifest = loaded.manifest
-    names = sorted({n for h in declared_hooks(loaded) for n in h.imports} | {"HookMissing"})
-    own = [manifest.class_names.base, manifest.class_names.config]
-    own += [stream.record_class for stream in manifest.streams]
-    return [
-        f"from rivven_connect import {', '.join(names)}",
-        f"from {manifest.package}._generated import {', '.join(sorted(own))}",
-    ]
-
-
 def cursor_type(stream: Stream) -> str:
     """Return the Python type of a stream's cursor."""
     return type_of_field(stream.schema_, stream.cursor) if stream.cursor else "Json"

@@ -47,14 +47,15 @@ def _section(module: str, own_package: str) -> int:
 def _module_key(module: str) -> tuple[int, list[tuple[int, str]]]:
     """Relative imports go from the furthest to the closest; the rest by name."""
     dots = len(module) - len(module.lstrip("."))
-    return (-dots, _natural(module))
+    return (-dots, natural(module))
 
 
 def _member_key(name: str) -> tuple[int, list[tuple[int, str]], list[tuple[int, str]]]:
     """Constants, then classes, then the rest; numbers inside names count as numbers."""
     kind = 0 if len(name) > 1 and name.isupper() else 1 if name[0].isupper() else 2
-    return (kind, _natural(name.lower()), _natural(name))
+    return (kind, natural(name.lower()), natural(name))
 
 
-def _natural(text: str) -> list[tuple[int, str]]:
+def natural(text: str) -> list[tuple[int, str]]:
+    """Return a key that sorts numbers inside of texts as numbers."""
     return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", text)]

@@ -222,11 +222,24 @@ def _dump(entries: Sequence[_Entry]) -> bytes:
 
 def _parse(content: bytes, disk: Disk) -> list[_Entry]:
     try:
-        return [_Entry(**row) for row in json.loads(content)["entries"]]
-    except (ValueError, TypeError, KeyError) as error:
+        return [_entry(**row) for row in json.loads(content)["entries"]]
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise project_error(
             "RVN508",
             "the journal of an interrupted run is damaged",
             f"delete the folder {FOLDER} and run `rivven generate` again",
             path=disk.shown(_FORWARD),
         ) from error
+
+
+def _entry(*, path: object, old: object, new: object, number: object) -> _Entry:
+    """Return one row of a journal; `TypeError` where it is none."""
+    if not (isinstance(path, str) and isinstance(number, int)):
+        raise TypeError("a path and a number are expected")
+    return _Entry(path, _text(old), _text(new), number)
+
+
+def _text(value: object) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    raise TypeError("a digest is a text")

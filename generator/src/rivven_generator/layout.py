@@ -7,7 +7,6 @@ line where it fits, else one item per line with trailing commas.
 from __future__ import annotations
 
 import ast
-import inspect
 from collections.abc import Sequence
 
 LINE_LENGTH = 100
@@ -36,13 +35,13 @@ def _plain(value: object) -> str:
 
 def quoted(text: str) -> str:
     """Return a text as an ASCII literal, in the quotes that the formatter prefers."""
-    body = _escaped(text)
+    body = escaped(text)
     if text.count('"') > text.count("'"):
         return "'" + body.replace("'", "\\'") + "'"
     return '"' + body.replace('"', '\\"') + '"'
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
     """Return a text in ASCII, with every backslash and control character escaped, quotes not."""
     return text.encode("unicode_escape").decode("ascii")
 
@@ -68,7 +67,7 @@ def flat(node: ast.expr) -> str:  # noqa: PLR0911  # one line for each kind of e
         case ast.Dict():
             return "{" + ", ".join(f"{_key(k)}: {flat(v)}" for k, v in _entries(node)) + "}"
         case ast.BinOp(op=ast.BitOr()):
-            return " | ".join(flat(part) for part in _union(node))
+            return " | ".join(flat(part) for part in union_members(node))
         case ast.Lambda():
             return f"lambda: {flat(node.body)}"
         case _:
@@ -122,7 +121,7 @@ def expression(  # noqa: PLR0911  # one way for each kind of expression
         case ast.BinOp(op=ast.BitOr()):
             return f"\n{end}| ".join(
                 expression(part, indent, before=indent + 2 * (position > 0))
-                for position, part in enumerate(_union(node))
+                for position, part in enumerate(union_members(node))
             )
         case ast.Lambda():
             return "lambda: " + expression(node.body, indent, before=before + 8, after=after)
@@ -166,29 +165,6 @@ def class_head(name: str, base: str) -> str:
     return line if len(line) <= LINE_LENGTH else f"class {name}(\n    {base}\n):"
 
 
-def docstring(text: str, indent: int) -> str:
-    """Return a docstring literal in ASCII, on one line or with its closing quotes alone."""
-    lines = [_docstring_line(line) for line in inspect.cleandoc(text).split("\n")]
-    lines[0] = f" {lines[0]}" if lines[0].startswith('"') else lines[0]
-    if len(lines) == 1:
-        body = lines[0] + (" " if _ends_with_quote(lines[0]) else "")
-        return f'"""{body}"""'
-    pad = " " * indent
-    rest = "".join(f"{pad}{line}\n" if line else "\n" for line in lines[1:])
-    return f'"""{lines[0]}\n{rest}{pad}"""'
-
-
-def _ends_with_quote(line: str) -> bool:
-    """Whether an escaped line ends with a quote that is not escaped itself."""
-    before = line[:-1]
-    return line.endswith('"') and (len(before) - len(before.rstrip("\\"))) % 2 == 0
-
-
-def _docstring_line(line: str) -> str:
-    """Return one line of text that means itself inside triple quotes."""
-    return _escaped(line.rstrip()).replace('"""', '\\"\\"\\"')
-
-
 def _value(default: ast.expr, indent: int, exploded: str) -> str:
     last = len(exploded.rsplit("\n", 1)[-1]) + 3
     line = flat(default)
@@ -201,8 +177,12 @@ def _value(default: ast.expr, indent: int, exploded: str) -> str:
 
 
 def _annotation(node: ast.expr, indent: int, *, before: int) -> str:
-    """Return a field's annotation; a union that is too long stands in brackets of its own."""
-    if isinstance(node, ast.BinOp) and before + len(flat(node)) > LINE_LENGTH:
+    """Return a field's annotation; a union or name that is too long stands in brackets of its own."""
+    size = len(flat(node))
+    wraps = isinstance(node, ast.BinOp) or (
+        isinstance(node, ast.Name) and before < LINE_LENGTH >= indent + _STEP + size
+    )
+    if wraps and before + size > LINE_LENGTH:
         return _in_brackets(node, indent)
     return expression(node, indent, before=before)
 
@@ -256,7 +236,8 @@ def _arguments(node: ast.Call) -> list[str]:
     ]
 
 
-def _union(node: ast.expr) -> list[ast.expr]:
+def union_members(node: ast.expr) -> list[ast.expr]:
+    """Return the members of a union such as `str | None`, however it is nested."""
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
-        return [*_union(node.left), *_union(node.right)]
+        return [*union_members(node.left), *union_members(node.right)]
     return [node]

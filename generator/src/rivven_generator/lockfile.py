@@ -77,7 +77,7 @@ def load_lock(disk: Disk) -> Lock | None:
         value = json.loads(content)
         newer = value["lock"] != _FORMAT
         lock = None if newer else _parsed(value)
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise project_error(
             "RVN508",
             "is no lock file of rivven, or a merge left it damaged",
@@ -109,7 +109,7 @@ def newer_tool(disk: Disk, version: str) -> ProjectConflict:
 
 
 def text_digest(text: str) -> str:
-    """Return the SHA-256 of an input as its author sees it: a BOM and CRLF make no difference."""
+    """Return the SHA-256 of a text as its reader sees it: a BOM and CRLF make no difference."""
     plain = text.removeprefix("\ufeff").replace("\r\n", "\n")
     return hashlib.sha256(plain.encode("utf-8", "surrogatepass")).hexdigest()
 

@@ -84,7 +84,6 @@ class Part(BaseModel):
     model_config = ConfigDict(
         extra="forbid",
         strict=True,
-        use_attribute_docstrings=True,
         hide_input_in_errors=True,
         validate_by_alias=True,
         validate_by_name=True,

@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-LEAF: dict[str, Any] = {"type": "string", "x-python-type": "leaf.Leaf"}
-"""The stand-in for every scalar."""
+LEAF: dict[str, Any] = {"type": "string", "x-python-type": "leaf.Leaf_"}
+"""The stand-in for every scalar; no class of ours has a `_` in its name."""
 
 
 def reference(class_name: str) -> dict[str, Any]:
@@ -44,7 +44,7 @@ def class_shapes(
         input_file_type=InputFileType.JsonSchema,
         output_model_type=DataModelType.PydanticV2BaseModel,
         target_python_version=PythonVersion.PY_311,
-        base_class="leaf.Base",
+        base_class="leaf.Base_",
         disable_timestamp=True,
         formatters=[Formatter.BUILTIN],
         allow_remote_refs=False,

@@ -21,6 +21,7 @@ from rivven_generator.reserved import (
     RESERVED_MODULES,
     RUNTIME_CLASSES,
     STANDARD_LIBRARY,
+    STREAM_SET_ATTRIBUTES,
 )
 
 CONNECTOR_NAME = r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$"
@@ -121,7 +122,7 @@ def field_name(wire_name: str) -> str:
 def stream_attribute(stream: str) -> str:
     """Return the Python name of `stream`, as in `streams.orders`."""
     name = identifier(stream)
-    return f"{name}_" if name in _SOFT_OR_HARD else name
+    return f"{name}_" if name in _SOFT_OR_HARD | STREAM_SET_ATTRIBUTES else name
 
 
 def read_hook(stream: str) -> str:

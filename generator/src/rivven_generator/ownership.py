@@ -8,8 +8,8 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 
 from rivven_connect.documents import escape_text
-from rivven_generator.journal import Change, digest
-from rivven_generator.lockfile import Lock
+from rivven_generator.journal import Change
+from rivven_generator.lockfile import Lock, content_digest, text_digest
 from rivven_generator.project_errors import Problem, project_error
 
 _LONGEST_PATH = 240
@@ -36,16 +36,18 @@ class Decision:
 def decide(plan: Mapping[str, str], lock: Lock, present: Mapping[str, bytes | None]) -> Decision:
     """Compare what should be with what is.
 
-    `present` holds every path of the plan and every generated file of the lock.
+    `present` holds every path of the plan and every generated file of the lock. A checkout with CRLF
+    is no edit.
     """
     decision = Decision([], [])
     written = lock.owned("generated")
     for path, text in plan.items():
         new, old = text.encode(), present[path]
-        if new == old:
+        found = None if old is None else content_digest(old)
+        if found == text_digest(text):
             continue
         change = Change(path, old, new)
-        if old is None or written.get(path) == digest(old):
+        if found is None or written.get(path) == found:
             decision.changes.append(change)
         else:
             decision.conflicts.append(_conflict(change, known=path in written))
@@ -54,7 +56,7 @@ def decide(plan: Mapping[str, str], lock: Lock, present: Mapping[str, bytes | No
         if path in plan or old is None:
             continue
         change = Change(path, old, None)
-        if digest(old) == sha256:
+        if content_digest(old) == sha256:
             decision.changes.append(change)
         else:
             decision.conflicts.append(_conflict(change, known=True))

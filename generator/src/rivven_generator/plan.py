@@ -7,7 +7,7 @@ import dataclasses
 import functools
 from collections.abc import Mapping
 
-from rivven_generator import base_views, documents, views
+from rivven_generator import base_views, documents, sample_config, views
 from rivven_generator.cases import config_cases
 from rivven_generator.hooks import declared_hooks
 from rivven_generator.imports import import_block
@@ -98,12 +98,12 @@ def _documentation(loaded: LoadedManifest, layout: Layout) -> dict[str, str]:
     page = render("generated/options.md.jinja", rows=rows, **_common(loaded))
     if layout.embedded:
         return {layout.in_package("options.md"): page}
-    variables = documents.secret_variables(manifest, rows)
+    variables = sample_config.secret_variables(manifest, rows)
     return {
         "docs/options.md": page,
         "docs/config.example.yaml": render(
             "generated/config.example.yaml.jinja",
-            example=documents.config_example(loaded, schema, rows),
+            example=sample_config.config_example(loaded, schema, rows),
             **_common(loaded),
         ),
         ".env.example": render(

@@ -7,10 +7,6 @@ import tomllib
 from collections.abc import Sequence
 from typing import Any
 
-import tomlkit
-from packaging.requirements import InvalidRequirement, Requirement
-from packaging.utils import canonicalize_name
-
 from rivven_generator import naming
 from rivven_generator.manifest import Manifest
 from rivven_generator.project_errors import InputError, Problem, project_error
@@ -71,6 +67,8 @@ def sync_project(text: str, expected: Expected) -> str:
     wrong = compare_project(text, expected)
     if not wrong:
         return text
+    import tomlkit  # noqa: PLC0415  # only where something is edited
+
     document: Any = tomlkit.parse(text)
     project = document["project"]
     changes = _wrong_dependencies(_table(_parse(text), "project"), expected)
@@ -105,9 +103,13 @@ def _wrong_dependencies(project: dict[str, Any], expected: Expected) -> list[tup
     """Return (line that is there or empty, line that belongs there)."""
     if "dependencies" in project.get("dynamic", ()):
         return []
-    present = {name: text for text in project.get("dependencies", ()) if (name := _name(text))}
+    listed = project.get("dependencies", ())
+    differing = [text for text in expected.dependencies if text not in listed]
+    if not differing:
+        return []  # the usual case, and what reads requirements need not be loaded
+    present = {name: text for text in listed if (name := _name(text))}
     wrong: list[tuple[str, str]] = []
-    for text in expected.dependencies:
+    for text in differing:
         old = present.get(_name(text), "")
         # The runtime's range is the author's to widen; only its absence is wrong.
         settled = bool(old) and (text == RUNTIME_REQUIREMENT or _same_requirement(old, text))
@@ -117,11 +119,16 @@ def _wrong_dependencies(project: dict[str, Any], expected: Expected) -> list[tup
 
 
 def _same_requirement(one: str, other: str) -> bool:
+    from packaging.requirements import Requirement  # noqa: PLC0415  # only where lines differ
+
     old, new = Requirement(one), Requirement(other)
     return old.specifier == new.specifier and new.extras <= old.extras
 
 
 def _name(requirement: Any) -> str:
+    from packaging.requirements import InvalidRequirement, Requirement  # noqa: PLC0415  # as above
+    from packaging.utils import canonicalize_name  # noqa: PLC0415
+
     try:
         return canonicalize_name(Requirement(str(requirement)).name)
     except InvalidRequirement:

@@ -5,13 +5,14 @@ Record schemas may use all of JSON Schema; what a type cannot say becomes `Json`
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import keyword
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rivven_generator import models, naming
-from rivven_generator.layout import literal
+from rivven_generator.layout import flat, literal, union_members
 
 _SCALARS = {"string": "str", "integer": "int", "number": "float", "boolean": "bool", "null": "None"}
 _ROOT = "AllRecords"
@@ -38,9 +39,17 @@ class RecordClass:
     fields: tuple[RecordField, ...]
 
     @property
+    def looks_like_class(self) -> bool:
+        """Whether every key is a legal attribute: ruff then asks for class syntax (UP013)."""
+        return all(
+            f.key.isidentifier() and not f.key.startswith("__") and not keyword.iskeyword(f.key)
+            for f in self.fields
+        )
+
+    @property
     def has_class_syntax(self) -> bool:
-        """Whether every key can be written as an attribute of a class."""
-        return all(f.key.isidentifier() and not keyword.iskeyword(f.key) for f in self.fields)
+        """Whether every key, as an attribute, stays the same key: Python folds what is not ASCII."""
+        return self.looks_like_class and all(f.key.isascii() for f in self.fields)
 
 
 def record_classes(roots: Sequence[tuple[str, str, Schema]]) -> list[RecordClass]:
@@ -51,7 +60,8 @@ def record_classes(roots: Sequence[tuple[str, str, Schema]]) -> list[RecordClass
     """
     if not roots:
         return []
-    walks = [_Records(name, text, schema) for name, text, schema in roots]
+    taken = {name for name, _, _ in roots}
+    walks = [_Records(name, text, schema, taken) for name, text, schema in roots]
     found = {record.name: record for walk in walks for record in walk.records.values()}
     shapes = {name: shape for walk in walks for name, shape in walk.shapes.items()}
     everything = {f"p{i}": models.reference(name) for i, name in enumerate(found)}
@@ -70,8 +80,9 @@ def type_of_field(schema: Schema, name: str) -> str:
 class _Records:
     """Walks one record schema and names every object in it after its path."""
 
-    def __init__(self, root: str, description: str, schema: Schema) -> None:
+    def __init__(self, root: str, description: str, schema: Schema, taken: set[str]) -> None:
         self._root = root
+        self._taken = taken
         self._definitions: Mapping[str, Schema] = schema.get("$defs", {})
         self._defined: dict[str, str] = {}
         self.records: dict[str, RecordClass] = {}
@@ -83,15 +94,19 @@ class _Records:
         required = schema.get("required", ())
         fields, shapes = [], {}
         for index, (key, declared) in enumerate(schema.get("properties", {}).items()):
-            sub = declared if isinstance(declared, Mapping) else {}
-            text, shapes[f"p{index}"] = self._type(sub, name + naming.pascal_case(key))
-            about = sub.get("description", "")
+            text, shapes[f"p{index}"] = self._type(declared, name + naming.pascal_case(key))
+            about = declared.get("description", "") if isinstance(declared, Mapping) else ""
             fields.append(RecordField(key, text, key in required, about))
         self.records[name] = RecordClass(name, description, tuple(fields))
         self.shapes[name] = shapes
 
-    def _type(self, schema: Schema, path: str) -> tuple[str, dict[str, Any]]:
-        """Return a schema's type text, and its shape for datamodel-code-generator."""
+    def _type(self, schema: object, path: str) -> tuple[str, dict[str, Any]]:
+        """Return a schema's type text, and its shape for datamodel-code-generator.
+
+        A schema may be `true` or `false`, which say nothing about a type.
+        """
+        if not isinstance(schema, Mapping):
+            return "Json", models.LEAF
         if "$ref" in schema:
             return self._reference(str(schema["$ref"]))
         if "enum" in schema or "const" in schema:
@@ -111,21 +126,20 @@ class _Records:
 
     def _typed(self, kind: str, schema: Schema, path: str) -> tuple[str, dict[str, Any]]:
         if kind == "array":
-            items = schema.get("items")
-            text, shape = self._type(items if isinstance(items, Mapping) else {}, f"{path}Item")
+            text, shape = self._type(schema.get("items"), f"{path}Item")
             return f"list[{text}]", {"type": "array", "items": shape}
         if kind != "object":
             return _SCALARS.get(kind, "Json"), models.LEAF
         if schema.get("properties"):
             return self._object(path, schema)
-        values = schema.get("additionalProperties")
-        text, shape = self._type(values if isinstance(values, Mapping) else {}, f"{path}Value")
+        text, shape = self._type(schema.get("additionalProperties"), f"{path}Value")
         return f"dict[str, {text}]", {"type": "object", "additionalProperties": shape}
 
     def _object(self, path: str, schema: Schema) -> tuple[str, dict[str, Any]]:
         name, suffix = path, 2
-        while name in self.records:
+        while name in self._taken:
             name, suffix = f"{path}{suffix}", suffix + 1
+        self._taken.add(name)
         self._add(name, str(schema.get("description", "")), schema)
         return name, models.reference(name)
 
@@ -138,7 +152,7 @@ class _Records:
             name = self._defined[key]
             return (name, models.reference(name)) if name else ("Json", models.LEAF)
         schema = self._definitions.get(key)
-        if schema is None:
+        if not isinstance(schema, Mapping):
             return "Json", models.LEAF
         name = self._root + naming.pascal_case(key)
         if schema.get("properties") and name not in self.records:
@@ -158,7 +172,8 @@ def _choice(values: Sequence[Any]) -> str:
 
 def _union(parts: Sequence[str]) -> str:
     """Return the union of types; `None` last, `Json` swallows the rest."""
-    if not parts or "Json" in parts:
+    trees = [ast.parse(part, mode="eval").body for part in parts]
+    members = dict.fromkeys(flat(member) for tree in trees for member in union_members(tree))
+    if not members or "Json" in members:
         return "Json"
-    unique = list(dict.fromkeys(part for part in parts if part != "None"))
-    return " | ".join([*unique, *(["None"] if "None" in parts else [])])
+    return " | ".join(sorted(members, key=lambda member: member == "None"))

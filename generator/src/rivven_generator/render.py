@@ -16,9 +16,11 @@ from typing import Any
 import jinja2
 
 from rivven_generator import layout
+from rivven_generator.docstrings import docstring
 
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]#|<>~&])")
 _OPENS_BLOCK = re.compile(r"^(\d*)([-+=.)])")
+_CODE_SPAN = re.compile(r"(?<!`)(`[^`|]+`)(?!`)")
 _INVISIBLE = re.compile("[\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]")
 
 
@@ -35,7 +37,7 @@ def environment() -> jinja2.Environment:
     )
     found.filters.update(
         literal=layout.literal,
-        docstring=layout.docstring,
+        docstring=docstring,
         class_head=layout.class_head,
         toml=toml_text,
         markdown=markdown_text,
@@ -87,6 +89,13 @@ def _toml_character(character: str) -> str:
 
 
 def markdown_text(text: Any) -> str:
-    """Return a text that Markdown shows as it is, on one line, without invisible characters."""
+    """Return a text that Markdown shows as it is, on one line, without invisible characters.
+
+    A code span stays one: a description may say `name` and mean it.
+    """
     line = " ".join(_INVISIBLE.sub("", str(text)).split())
-    return _OPENS_BLOCK.sub(r"\1\\\2", _MARKDOWN.sub(r"\\\1", line))
+    parts = _CODE_SPAN.split(line)
+    shown = "".join(
+        part if index % 2 else _MARKDOWN.sub(r"\\\1", part) for index, part in enumerate(parts)
+    )
+    return _OPENS_BLOCK.sub(r"\1\\\2", shown)

@@ -58,27 +58,52 @@ RESERVED_MODULES = STANDARD_LIBRARY | OWN_MODULES | DEPENDENCIES | PROJECT_FOLDE
 
 RUNTIME_CLASSES = _words(
     """
-    Action Annotated Any Batch BatchConfig BatchSink Catalog Check CheckResult Checkpoint
-    CircuitBreaker ClassVar ConfigModel ConfiguredCatalog ConnectorError ConnectorSpec ErrorKind
-    EventBatch ExitCode FatalError Field HookMissing InputError Item Literal Metrics Page Partition
-    PipelineError Poison Problem RateLimiter Record RecordError Records Registry RetryableError
-    RivvenError Rows Secret Sink SinkConfig Source SourceConfig SourceEvent State StateStoreError
-    Stream StreamSpec TestHarness Transform TransformConfig TransformOutput TransactionalSink
-    WriteResult
+    Action Annotated Any AsyncIterator Batch BatchConfig BatchSink Catalog Check CheckResult
+    Checkpoint CircuitBreaker ClassVar ConfigModel ConfiguredCatalog ConnectorError ConnectorSpec
+    ErrorKind EventBatch ExitCode FatalError Field HookMissing InputError Item Json JsonObject Literal
+    Metrics MockConfig MockSink Page Partition PipelineError Poison Problem RateLimiter Record
+    RecordError Records Registry RetryableError RivvenError Rows Secret Sequence Sink SinkConfig
+    SinkContract SinkRegistry Source SourceConfig SourceContract SourceEvent SourceRegistry State
+    StateStoreError Stream StreamSpec TestConfig TestContract TestHarness Transform TransformConfig
+    TransformContract TransformOutput TransformRegistry TransactionalSink Transformed WriteResult
     """
 )
 """Classes that generated and handwritten modules import; a derived class must not hide one."""
 
-MODEL_ATTRIBUTES = _words(
+TYPING_NAMES = _words("Annotated Any ClassVar Literal NotRequired TypedDict")
+"""What generated modules import from `typing`."""
+
+CONFIG_NAMES = _words(
     """
-    config_schema construct copy dict dump example from_orm json parse parse_file parse_obj parse_raw rules schema
-    schema_json self update_forward_refs validate
+    Boolean ConfigDict ConfigModel Field Format Integer Json JsonObject MultipleOf NotNull Number
+    OneOf Secret SecretText SinkConfig SourceConfig Tagged Text TransformConfig UniqueItems Validator
+    check_cron check_host check_port max_properties min_properties require_any require_one
+    require_together when
     """
 )
-"""Attributes of pydantic's BaseModel and of our ConfigModel; `model_*` is reserved as a whole."""
+"""What a generated `config.py` imports from `rivven_connect.config`."""
 
-ANNOTATION_NAMES = _words("bool bytes dict float frozenset int list object set str tuple")
-"""Builtins that annotations in a generated class body must still find under their own name."""
+CONFIG_MODULE_NAMES = CONFIG_NAMES | TYPING_NAMES | {"Path", "validators"}
+"""Everything that a generated `config.py` may import: no class of its own is called that."""
+
+MODEL_ATTRIBUTES = _words(
+    """
+    config_schema construct copy dict dump example from_orm json mro parse parse_file parse_obj
+    parse_raw register rules schema schema_json self update_forward_refs validate
+    """
+)
+"""Attributes of pydantic's BaseModel, its metaclass and our ConfigModel; so is all of `model_*`."""
+
+ANNOTATION_NAMES = _words(
+    """
+    bool bytes check_cron check_host check_port dict float frozenset int list object set str tuple
+    validators
+    """
+)
+"""What annotations in a generated class body must still find under its own name."""
+
+STREAM_SET_ATTRIBUTES = frozenset({"find"})
+"""Methods of the runtime's StreamSet, in whose subclasses streams are attributes."""
 
 CONTRACT_HOOKS = frozenset({"read_partition"})
 """Methods of the runtime's contracts that look like hooks."""

@@ -7,11 +7,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from rivven_generator import models, naming
-from rivven_generator.reserved import RUNTIME_CLASSES
+from rivven_generator.reserved import CONFIG_MODULE_NAMES, RUNTIME_CLASSES
+from rivven_generator.schema.tree import resolve
 
 Schema = Mapping[str, Any]
-
-_BESIDE_REF = ("title", "description", "default", "deprecated", "order", "group")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -42,20 +41,15 @@ class ConfigShapes:
 
     def __init__(self, root: str, schema: Schema) -> None:
         self._definitions: Mapping[str, Schema] = schema.get("$defs", {})
-        self._taken = {root} | RUNTIME_CLASSES
+        self._taken = {root} | RUNTIME_CLASSES | CONFIG_MODULE_NAMES
         self._names: dict[int, str] = {}
         self.classes: dict[str, ObjectClass] = {}
         self.root = root
         self._add(root, schema)
 
     def resolve(self, schema: Schema) -> Schema:
-        """Return the schema itself, with any `$ref` followed; siblings of the `$ref` win."""
-        beside: dict[str, Any] = {}
-        found = schema
-        while "$ref" in found:
-            beside = {k: found[k] for k in _BESIDE_REF if k in found} | beside
-            found = self._definitions[str(found["$ref"]).removeprefix("#/$defs/")]
-        return {**found, **beside} if beside else found
+        """Return the schema with any `$ref` followed; siblings of the `$ref` win."""
+        return resolve({"$defs": self._definitions}, schema)
 
     def target(self, schema: Schema) -> Schema:
         """Return the object that the schema stands for: the same one for every `$ref` to it."""
@@ -128,8 +122,7 @@ class ConfigShapes:
                 self._visit(found.get("items", {}), f"{path}Item")
 
     def _free_name(self, wanted: str) -> str:
-        name = wanted if wanted[0].isalpha() else f"N{wanted}"
-        suffix = 2
+        name, suffix = wanted, 2
         while name in self._taken:
             name = f"{wanted}{suffix}"
             suffix += 1
@@ -141,11 +134,6 @@ def types_of(schema: Schema) -> list[str]:
     """Return the types that a schema names, without `null`; none means any value."""
     found = schema.get("type", [])
     return [t for t in ([found] if isinstance(found, str) else found) if t != "null"]
-
-
-def is_nullable(schema: Schema) -> bool:
-    """Whether an explicit null is accepted."""
-    return "null" in schema.get("type", ()) and not isinstance(schema.get("type"), str)
 
 
 def form_of(schema: Schema) -> str:

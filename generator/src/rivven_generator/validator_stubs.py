@@ -7,8 +7,8 @@ import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
+from rivven_generator.docstrings import docstring
 from rivven_generator.imports import import_block
-from rivven_generator.layout import docstring
 from rivven_generator.manifest import Manifest
 from rivven_generator.schema.vocabulary import BUILT_IN_VALIDATORS
 

@@ -8,34 +8,15 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from rivven_generator import layout, models
-from rivven_generator.annotations import BUILT_IN_VALIDATORS, Annotator, field_texts
+from rivven_generator.annotations import Annotator, field_texts
 from rivven_generator.imports import import_block
 from rivven_generator.layout import literal
 from rivven_generator.load import LoadedManifest
 from rivven_generator.manifest import Manifest, Rule
 from rivven_generator.records import RecordClass, record_classes
+from rivven_generator.reserved import CONFIG_NAMES, TYPING_NAMES
 from rivven_generator.schema import minimal_config
 from rivven_generator.shapes import ConfigShapes, ObjectClass, Schema, values_of
-
-_CONFIG_NAMES = frozenset(
-    {
-        "Boolean",
-        "Field",
-        "Format",
-        "Integer",
-        "Json",
-        "MultipleOf",
-        "NotNull",
-        "Number",
-        "OneOf",
-        "ConfigDict",
-    }
-    | {"Secret", "SecretText", "Tagged", "Text", "UniqueItems", "Validator", "ConfigModel"}
-    | {"SourceConfig", "SinkConfig", "TransformConfig", "JsonObject"}
-    | {"require_any", "require_one", "require_together", "when"}
-    | {"min_properties", "max_properties", *BUILT_IN_VALIDATORS.values()}
-)
-_TYPING_NAMES = frozenset({"Annotated", "Any", "ClassVar", "Literal", "NotRequired", "TypedDict"})
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -97,8 +78,8 @@ def config_module(loaded: LoadedManifest) -> ModuleView:
             manifest.package,
             {
                 "pathlib": {"Path"},
-                "typing": used & _TYPING_NAMES,
-                "rivven_connect.config": used & _CONFIG_NAMES,
+                "typing": used & TYPING_NAMES,
+                "rivven_connect.config": used & CONFIG_NAMES,
                 "..": used & {"validators"},
             },
         ),
@@ -184,7 +165,7 @@ def records_module(loaded: LoadedManifest) -> ModuleView:
         imports=import_block(
             manifest.package,
             {
-                "typing": (used & _TYPING_NAMES) | {"TypedDict"},
+                "typing": (used & TYPING_NAMES) | {"TypedDict"},
                 "rivven_connect": used & {"Json"},
             },
         ),
@@ -210,7 +191,11 @@ def _record_call(record: RecordClass) -> str:
         for f in record.fields
     )
     call = f"TypedDict({literal(record.name)}, {{{pairs}}})"
-    return layout.assignment(record.name, call, indent=0)
+    text = layout.assignment(record.name, call, indent=0)
+    if not record.looks_like_class:
+        return text
+    head, *rest = text.split("\n")
+    return "\n".join([f"{head}  # noqa: UP013", *rest])
 
 
 def _key_type(text: str, *, required: bool) -> str:
@@ -222,7 +207,7 @@ def _names_in(sources: Iterable[str]) -> set[str]:
     names: set[str] = set()
     for source in sources:
         for node in ast.walk(ast.parse(source)):
-            if isinstance(node, ast.Name):
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
                 names.add(node.id)
             elif isinstance(node, ast.Call) and getattr(node.func, "id", "") == "TypedDict":
                 quoted = [c.value for c in ast.walk(node) if isinstance(c, ast.Constant)]

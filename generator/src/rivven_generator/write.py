@@ -10,7 +10,14 @@ from collections.abc import Mapping, Sequence
 
 from rivven_generator.disk import Disk
 from rivven_generator.journal import Change, apply_changes, digest
-from rivven_generator.lockfile import LOCK_FILE, Lock, LockedFile, Owner
+from rivven_generator.lockfile import (
+    LOCK_FILE,
+    Lock,
+    LockedFile,
+    Owner,
+    content_digest,
+    text_digest,
+)
 from rivven_generator.ownership import Decision, check_paths, decide
 from rivven_generator.project import displayed
 from rivven_generator.project_errors import Problem, ProjectConflict
@@ -130,8 +137,10 @@ def _files(
 
 
 def _lock_change(disk: Disk, lock: Lock) -> list[Change]:
-    old, new = disk.read(LOCK_FILE), lock.dump().encode()
-    return [] if old == new else [Change(LOCK_FILE, old, new)]
+    old, text = disk.read(LOCK_FILE), lock.dump()
+    if old is not None and content_digest(old) == text_digest(text):
+        return []
+    return [Change(LOCK_FILE, old, text.encode())]
 
 
 def _backup(disk: Disk, change: Change) -> Change:

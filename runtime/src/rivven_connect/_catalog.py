@@ -60,6 +60,11 @@ class Catalog(msgspec.Struct):
         return cls()
 
     @classmethod
+    def default(cls) -> Self:
+        """Return an empty catalog, under the guide's name."""
+        return cls()
+
+    @classmethod
     def single_stream(cls, stream: Stream) -> Self:
         """Return a catalog of one stream."""
         return cls([stream])

@@ -21,7 +21,7 @@ from rivven_connect._checks import CheckResult, CheckResultBuilder
 from rivven_connect._errors import ConnectorError
 from rivven_connect._events import state as state_event
 from rivven_connect._json import Json, JsonObject
-from rivven_connect._pump import Pump
+from rivven_connect._pump import Pump, as_rows
 from rivven_connect._state import State
 from rivven_connect._streams import StreamSpec, value_at
 
@@ -31,13 +31,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("rivven_connect.read")
 
-CURSOR, SEEN, COMPLETE, UNORDERED, FINISHED = (
-    "cursor",
-    "seen",
-    "complete",
-    "unordered",
-    "finished",
-)
+CURSOR, SEEN, PAGED = "cursor", "seen", "paged"
+COMPLETE, UNORDERED, FINISHED = "complete", "unordered", "finished"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -126,7 +121,7 @@ class _StreamReader:
         self._seen: list[Json] = list(self._start.get(SEEN, [])) if self._incremental else []
         self._repeats = {_key(k) for k in self._seen}
         self._first = self._cursor
-        self._paged = False
+        self._paged = bool(self._start.get(PAGED))
         self._ascending = (
             self._incremental
             and spec.cursor_order == "ascending"
@@ -142,7 +137,8 @@ class _StreamReader:
         """Yield the stream's batches, and its end."""
         if self._skip:
             return
-        async with Pump(self._hook(self._config, self._cursor)) as pump:
+        rows = as_rows(self._hook(self._config, self._cursor), self._spec.hook)
+        async with Pump(rows) as pump:
             async for chunk in pump.chunks():
                 for item in self._items(chunk):
                     yield item
@@ -179,10 +175,15 @@ class _StreamReader:
     def _records(self, records: list[Any], page: Page[Any] | None = None) -> list[Item]:
         if self._repeats:
             records = self._without_repeats(records)
-        state = self._advance(records)
         if page is not None and page.cursor is not None:
             self._cursor, self._seen, self._paged = page.cursor, [], True
-            state = {CURSOR: page.cursor}
+            # A token is no value of the cursor field, and must not be compared with one.
+            token = (
+                {CURSOR: page.cursor, PAGED: True} if self._incremental else {CURSOR: page.cursor}
+            )
+            state: JsonObject | None = token
+        else:
+            state = self._advance(records)
         if not records and state is None:
             return []
         return [self._batch(records, state, size=page.size if page else None)]

@@ -9,11 +9,28 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections import deque
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
 from typing import Any, Self
+
+from rivven_connect._errors import ConnectorError
 
 CHUNK_ROWS = 1_000
 """The most rows that wait between a hook and its reader."""
+
+
+def as_rows(given: Any, hook: str) -> AsyncIterator[Any] | Iterator[Any]:
+    """Return what the hook of that name gave, as something that can be read once.
+
+    Raises:
+        ConnectorError: it gave nothing that can be read; mostly, a `yield` was forgotten.
+    """
+    if isinstance(given, AsyncIterable):
+        return aiter(given)
+    if isinstance(given, Iterable):
+        return iter(given)
+    if inspect.iscoroutine(given):
+        given.close()
+    raise ConnectorError.internal(f"{hook} must yield its rows; it returned {type(given).__name__}")
 
 
 class Pump:

@@ -19,6 +19,10 @@ _CHECKS: Final[Mapping[str, Callable[[Any], None]]] = {
     "host": check_host,
     "port": check_port,
 }
+_ABOUT_PARTS: Final = frozenset(
+    {"$defs", "additionalProperties", "discriminator", "items", "oneOf", "properties"}
+)
+"""Keywords that say nothing about a scalar, and may refer to definitions."""
 _DEEPEST: Final = 12
 _MOST_ITEMS: Final = 200
 _SECRET: Final = "not-a-real-secret"  # noqa: S105 - a placeholder that says so
@@ -81,7 +85,7 @@ class Samples:
         if isinstance(value, dict | list):
             return True
         if id(node) not in self._judges:
-            own = {k: v for k, v in node.items() if k not in {"oneOf", "discriminator", "$defs"}}
+            own = {k: v for k, v in node.items() if k not in _ABOUT_PARTS}
             self._judges[id(node)] = (validator_of(own), node)  # the node keeps its id taken
         return bool(self._judges[id(node)][0].is_valid(value))
 

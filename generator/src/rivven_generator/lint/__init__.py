@@ -78,6 +78,7 @@ _WHOLE: tuple[Rule[Whole], ...] = (
     keys.batches,
     keys.backoff,
     streams.names,
+    streams.record_types,
     streams.hooks,
     streams.count,
     streams.fields,

@@ -5,10 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
-from packaging.requirements import InvalidRequirement, Requirement
-from packaging.utils import canonicalize_name
-
 from rivven_connect.documents import Problem, escape_text
 from rivven_generator import naming
 from rivven_generator.lint.subject import Whole
@@ -35,6 +31,11 @@ def licence(whole: Whole) -> Iterator[Problem]:
     """The licence is an SPDX expression."""
     if whole.manifest.license is None:
         return
+    from packaging.licenses import (  # noqa: PLC0415  # only where there is a licence
+        InvalidLicenseExpression,
+        canonicalize_license_expression,
+    )
+
     try:
         canonicalize_license_expression(whole.manifest.license)
     except InvalidLicenseExpression:
@@ -85,6 +86,8 @@ def dependencies(whole: Whole) -> Iterator[Problem]:
 def _is_plain_requirement(text: str) -> bool:
     if not (text.isascii() and text.isprintable()):
         return False
+    from packaging.requirements import InvalidRequirement, Requirement  # noqa: PLC0415  # as above
+
     try:
         requirement = Requirement(text)
     except InvalidRequirement:
@@ -115,5 +118,8 @@ def _twice(whole: Whole, at: tuple[str | int, ...], entry: str) -> Problem:
 
 def _entry_identity(key: str, entry: str) -> str:
     if key == "dependencies" and _is_plain_requirement(entry):
+        from packaging.requirements import Requirement  # noqa: PLC0415  # as above
+        from packaging.utils import canonicalize_name  # noqa: PLC0415
+
         return canonicalize_name(Requirement(entry).name)
     return entry.casefold()

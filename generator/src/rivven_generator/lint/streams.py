@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -40,6 +41,19 @@ def names(whole: Whole) -> Iterator[Problem]:
                 f"this stream and the one at {where} get the same Python name",
                 ("streams", index, "name"),
                 hint="rename one of the two",
+            )
+
+
+def record_types(whole: Whole) -> Iterator[Problem]:
+    """A stream's record type is not called like a class of the connector."""
+    own = dataclasses.astuple(whole.manifest.class_names)
+    for index, stream in enumerate(whole.manifest.streams):
+        if stream.record_class in own:
+            yield whole.top.problem(
+                "RVN402",
+                f"the record type of this stream and the connector's class are both `{stream.record_class}`",
+                ("streams", index, "name"),
+                hint="rename the stream, or choose another `package`",
             )
 
 

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
+import itertools
+import sys
+from collections.abc import Iterator
 from typing import Any
 
+from rivven_generator import manifest_sections
 from rivven_generator.manifest import KEYS_OF_KIND, JsonObject, Manifest
 from rivven_generator.schema.compiler import DIALECT
 from rivven_generator.schema.vocabulary import FORMATS, KEYWORDS
@@ -14,7 +20,7 @@ def manifest_schema() -> JsonObject:
     schema: JsonObject = {
         "$schema": DIALECT,
         "title": "Rivven connector manifest",
-        **_without_titles(Manifest.model_json_schema(by_alias=True)),
+        **_without_titles(_described(Manifest.model_json_schema(by_alias=True))),
     }
     schema["description"] = "What a connector is; see connector.yaml in the documentation."
     schema["$defs"]["ConfigSchema"] = _config_schema()
@@ -24,6 +30,35 @@ def manifest_schema() -> JsonObject:
     }
     schema["allOf"] = [_only_for(kind) for kind in ("source", "sink", "transform")]
     return schema
+
+
+def _described(schema: JsonObject) -> JsonObject:
+    """Add the docstring of each attribute to its property.
+
+    pydantic can do this when it makes the classes, which every command would pay for.
+    """
+    docs = dict(_attribute_docs(Manifest.__module__, manifest_sections.__name__))
+    for name, node in {**schema["$defs"], Manifest.__name__: schema}.items():
+        for key, declared in node.get("properties", {}).items():
+            if (name, key) in docs:
+                described = {**declared, "description": docs[name, key]}
+                node["properties"][key] = dict(sorted(described.items()))
+    return schema
+
+
+def _attribute_docs(*modules: str) -> Iterator[tuple[tuple[str, str], str]]:
+    """Yield (class, key) and docstring of the attributes of every class in the modules."""
+    for module in modules:
+        for cls in ast.parse(inspect.getsource(sys.modules[module])).body:
+            if not isinstance(cls, ast.ClassDef):
+                continue
+            for attribute, below in itertools.pairwise(cls.body):
+                match attribute, below:
+                    case (
+                        ast.AnnAssign(target=ast.Name(id=name)),
+                        ast.Expr(value=ast.Constant(value=str(text))),
+                    ):
+                        yield (cls.name, name.removesuffix("_")), inspect.cleandoc(text)
 
 
 def _config_schema() -> JsonObject:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -13,7 +14,16 @@ import click
 
 def exit_from(group: click.Group) -> NoReturn:
     """Run `group` on the process's arguments and exit with its code."""
+    _open_closed_streams()
     sys.exit(run_group(group, sys.argv[1:]))
+
+
+def _open_closed_streams() -> None:
+    """Let standard streams that were closed lead nowhere, so that no file of ours becomes one."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            # The lowest free number is the closed stream's own.
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode, encoding="utf-8"))
 
 
 def run_group(group: click.Group, args: Sequence[str], *, prog_name: str | None = None) -> int:
@@ -23,6 +33,7 @@ def run_group(group: click.Group, args: Sequence[str], *, prog_name: str | None 
     a traceback only with `--debug` (or RIVVEN_DEBUG=1), and it never shows local variables.
     """
     options = _options(args)
+    streams = sys.stdout, sys.stderr
     try:
         result = group.main(list(args), prog_name=prog_name or group.name, standalone_mode=False)
         sys.stdout.flush()
@@ -30,13 +41,42 @@ def run_group(group: click.Group, args: Sequence[str], *, prog_name: str | None 
         return _usage(error, options)
     except (click.Abort, KeyboardInterrupt):
         return 128 + signal.SIGINT
-    except BrokenPipeError:
-        # Whoever read our output has gone; point stdout elsewhere so that exiting stays quiet too.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 128 + signal.SIGPIPE
+    except (BrokenPipeError, SystemExit) as error:
+        # Where nobody reads, click exits by itself, and leaves streams of its own behind.
+        wrapped = (sys.stdout, sys.stderr) != streams
+        sys.stdout, sys.stderr = streams
+        gone = wrapped or isinstance(error, BrokenPipeError)
+        return _nobody_reads() if gone else _failure(_exited(), options)
     except Exception as error:  # noqa: BLE001  # the one place where everything ends
-        return _failure(error, options)
+        return _failure(_disk_full(error) or error, options)
     return int(result) if isinstance(result, int) else 0
+
+
+def _nobody_reads() -> int:
+    """Whoever read our output has gone; exiting stays quiet too."""
+    _discard_output()
+    return 128 + signal.SIGPIPE
+
+
+def _discard_output() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _exited() -> Exception:
+    from rivven_connect._errors import PipelineError  # noqa: PLC0415  # only on failure
+
+    # What it said is left out: it would be shown unmasked.
+    return PipelineError("a connector called sys.exit; it should raise ConnectorError instead")
+
+
+def _disk_full(error: Exception) -> Exception | None:
+    """Return what to say where our own output does not fit any more, and None for other errors."""
+    if not (isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}):
+        return None
+    from rivven_connect._errors import StateStoreError  # noqa: PLC0415  # only on failure
+
+    _discard_output()
+    return StateStoreError("the output cannot be written: the disk is full")
 
 
 def _options(args: Sequence[str]) -> frozenset[str]:

@@ -10,10 +10,11 @@ from rivven_connect.pipeline.observer import Observer
 from rivven_connect.pipeline.plan import PipelinePlan
 from rivven_connect.pipeline.planning import plan_pipeline
 from rivven_connect.pipeline.store import StateStore, Store
-from rivven_connect.pipeline.summary import ConnectorCounts, RunSummary
+from rivven_connect.pipeline.summary import ConnectorCounts, ConnectorStatus, RunSummary
 
 __all__ = [
     "ConnectorCounts",
+    "ConnectorStatus",
     "LoadedPipeline",
     "Observer",
     "PathGuarantee",

@@ -82,6 +82,7 @@ class _Engine:
 
         A connector is opened in the task that will close it, so the stop comes as a timeout.
         """
+        sources: list[SourceRunner] = []
         async with _interrupted_by(self._stop) as stopped:
             for sink in self._sinks.values():
                 await sink.open(stack)
@@ -89,11 +90,11 @@ class _Engine:
             chosen = [(source.plan, source.catalog) for source in sources]
             for sink in self._sinks.values():
                 await sink.prepare(catalog_for_sink(sink.plan, chosen))
-            return sources
         if stopped.expired():
             self._summary.drained = True
             self._observer.draining()
-        return None
+            return None
+        return sources
 
     async def _open_sources(self, stack: contextlib.AsyncExitStack) -> list[SourceRunner]:
         sources = []

@@ -140,6 +140,8 @@ class SourceRunner:
         state = State.from_json(self._snapshot()) if self._committed else None
         items = source.read(self.plan.config, self.catalog, state)
         reading = asyncio.create_task(reader.run(items), name=f"read {self.plan.name}")
+        # Not only the reader's own end: a task that is cancelled before its first step never runs.
+        reading.add_done_callback(lambda _: reader.window.end())
         self._reading = reading
         try:
             while (unit := await reader.window.take()) is not None:

@@ -190,9 +190,10 @@ class StateStore:
         else:
             self._check(pipeline)
         instance = run("SELECT instance FROM meta").fetchone()[0]
-        if marker.exists() and marker.read_text(encoding="ascii").strip() != instance:
+        if not marker.exists():
+            write_private(marker, f"{instance}\n")
+        elif marker.read_text(encoding="ascii").strip() != instance:
             self._refuse(f"is not the state that {marker.name} belongs to")
-        write_private(marker, f"{instance}\n")
         with self._transaction():
             run("UPDATE meta SET owner_term = owner_term + 1")
             self._term = run("SELECT owner_term FROM meta").fetchone()[0]
