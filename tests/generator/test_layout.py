@@ -6,15 +6,16 @@ import ast
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from ruff import find_ruff_bin
 
 from rivven_generator import layout
 from rivven_generator.docstrings import docstring
 
+RUFF = str(Path(sys.executable).with_name("ruff"))
 TEXT = st.text(
     st.characters(codec="utf-8", exclude_characters="\0"), max_size=60
 ) | st.sampled_from(
@@ -35,8 +36,13 @@ JSON = st.recursive(
 NAME = st.sampled_from(["a", "page_size", "a_rather_long_name_of_an_option_that_goes_on_and_on"])
 ATOM = st.sampled_from(["Text", "Integer", "Secret", "Json", "SomeQuiteLongClassNameForAnObject"])
 META = st.sampled_from(
-    ["NotNull()", "UniqueItems()", 'Format("uri")', "Field(ge=1, le=1000)"]
-    + ['Field(alias="class", min_length=1, max_length=100, pattern="^[a-z]+$")']
+    [
+        "NotNull()",
+        "UniqueItems()",
+        'Format("uri")',
+        "Field(ge=1, le=1000)",
+        'Field(alias="class", min_length=1, max_length=100, pattern="^[a-z]+$")',
+    ]
 )
 NOTE = st.recursive(
     ATOM,
@@ -62,7 +68,7 @@ QUICK = settings(
 
 def formatted(text: str) -> str:
     done = subprocess.run(
-        [find_ruff_bin(), "format", "--isolated", "--line-length=100", "-"],
+        [RUFF, "format", "--isolated", "--line-length=100", "-"],
         input=text,
         capture_output=True,
         text=True,

@@ -108,7 +108,7 @@ def test_a_state_survives_json() -> None:
 @pytest.mark.parametrize("value", [[], {"a": 1}, {"a": None}, "text"])
 def test_what_is_no_state_is_refused(value: object) -> None:
     with pytest.raises(ConnectorError) as caught:
-        State.from_json(value)  # type: ignore[arg-type]  # the mistake
+        State.from_json(value)
     assert caught.value.kind is ErrorKind.STATE
 
 
