@@ -36,6 +36,7 @@ def assert_silent(folder: Path, *args: str | Path) -> None:
             assert "Traceback" not in shown
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", HOW)
 def test_commands_of_a_connector_show_no_secret(folder: Path, how: str) -> None:
     config = folder / "config.json"
@@ -44,6 +45,7 @@ def test_commands_of_a_connector_show_no_secret(folder: Path, how: str) -> None:
         assert_silent(folder, name, "./counter", "--config", config)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", HOW)
 def test_commands_of_a_pipeline_show_no_secret(folder: Path, how: str) -> None:
     file = write_pipeline(folder, {"fails": how, "token": "${env:COUNTER_TOKEN}"})

@@ -19,8 +19,11 @@ encoder = msgspec.json.Encoder()
 def encode_json(value: Json) -> bytes:
     """Return `value` as compact JSON, UTF-8.
 
+    What JSON lacks and a plain form says (dates, decimals, bytes, sets) takes that form; NaN and the
+    infinities become null.
+
     Raises:
-        TypeError: a value inside is not JSON (a set, an object of an unknown class).
+        TypeError: a value inside has no JSON form (an object of an unknown class).
     """
     return encoder.encode(value)
 
