@@ -30,7 +30,7 @@ _MODULES = {
     "Contracts": ("_source", "_sink", "_transform", "_connector", "_streams", "_hooks"),
     "Events and batches": ("_events", "_batch", "_json"),
     "Catalog and state": ("_catalog", "_state"),
-    "Specs, checks and registries": ("_spec", "_checks", "_registry"),
+    "Specs, checks and registries": ("_spec", "_checks", "_registry", "_adapters"),
     "Errors": ("_errors", "_problems"),
     "What connectors use": ("_retry", "_circuit", "_batcher", "_metrics", "_secret"),
 }

@@ -114,6 +114,23 @@ def test_a_late_record_at_the_cursor_is_delivered() -> None:
     assert ids(run(source, {"s": {"cursor": 5, "seen": [[1]]}})) == [2]
 
 
+def test_a_state_stays_small_however_many_records_are_tied(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("rivven_connect._cursor.MOST_TIES", 3)
+    source = make(lambda _: ([{"id": i, "t": 1}] for i in range(6)), **KEYED)
+    with caplog.at_level(logging.WARNING):
+        saved = states(run(source))
+    assert max(len(state["seen"]) for state in saved) <= 3
+    assert "a restart there repeats them" in caplog.text
+    assert set(ids(run(source, {"s": saved[-1]}))) == set(range(6)), "repeated, not lost"
+
+
+def test_a_record_that_is_no_object_names_its_hook() -> None:
+    with pytest.raises(ConnectorError, match="read_s yields records"):
+        run(make(lambda _: iter([["text"]]), **KEYED))
+
+
 def test_an_ascending_stream_that_goes_down_becomes_unordered(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

@@ -16,6 +16,9 @@ from rivven_generator.layout import flat, literal, union_members
 
 _SCALARS = {"string": "str", "integer": "int", "number": "float", "boolean": "bool", "null": "None"}
 _ROOT = "AllRecords"
+_DEEPEST = 64
+_LONGEST_TYPE = 2_000
+"""What is deeper, or longer, is `Json`: references can multiply a short schema without end."""
 
 Schema = Mapping[str, Any]
 
@@ -84,7 +87,8 @@ class _Records:
         self._root = root
         self._taken = taken
         self._definitions: Mapping[str, Schema] = schema.get("$defs", {})
-        self._defined: dict[str, str] = {}
+        self._defined: dict[str, tuple[str, dict[str, Any]]] = {}
+        self._depth = 0
         self.records: dict[str, RecordClass] = {}
         self.shapes: dict[str, dict[str, Any]] = {}
         self._add(root, description, schema)
@@ -105,8 +109,14 @@ class _Records:
 
         A schema may be `true` or `false`, which say nothing about a type.
         """
-        if not isinstance(schema, Mapping):
+        if not isinstance(schema, Mapping) or self._depth > _DEEPEST:
             return "Json", models.LEAF
+        self._depth += 1
+        text, shape = self._spelt(schema, path)
+        self._depth -= 1
+        return (text, shape) if len(text) <= _LONGEST_TYPE else ("Json", models.LEAF)
+
+    def _spelt(self, schema: Schema, path: str) -> tuple[str, dict[str, Any]]:
         if "$ref" in schema:
             return self._reference(str(schema["$ref"]))
         if "enum" in schema or "const" in schema:
@@ -136,12 +146,16 @@ class _Records:
         return f"dict[str, {text}]", {"type": "object", "additionalProperties": shape}
 
     def _object(self, path: str, schema: Schema) -> tuple[str, dict[str, Any]]:
+        name = self._free_name(path)
+        self._add(name, str(schema.get("description", "")), schema)
+        return name, models.reference(name)
+
+    def _free_name(self, path: str) -> str:
         name, suffix = path, 2
         while name in self._taken:
             name, suffix = f"{path}{suffix}", suffix + 1
         self._taken.add(name)
-        self._add(name, str(schema.get("description", "")), schema)
-        return name, models.reference(name)
+        return name
 
     def _reference(self, pointer: str) -> tuple[str, dict[str, Any]]:
         """A `$ref`; one that is followed already is a recursion, and ends at its class."""
@@ -149,19 +163,19 @@ class _Records:
             return self._root, models.reference(self._root)
         key = pointer.removeprefix("#/$defs/")
         if key in self._defined:
-            name = self._defined[key]
-            return (name, models.reference(name)) if name else ("Json", models.LEAF)
+            return self._defined[key]
         schema = self._definitions.get(key)
         if not isinstance(schema, Mapping):
             return "Json", models.LEAF
-        name = self._root + naming.pascal_case(key)
-        if schema.get("properties") and name not in self.records:
-            self._defined[key] = name
-            return self._object(name, schema)
-        self._defined[key] = ""
-        text = self._type(schema, name)
-        del self._defined[key]
-        return text
+        path = self._root + naming.pascal_case(key)
+        if schema.get("properties") and schema.get("type", "object") == "object":
+            name = self._free_name(path)
+            self._defined[key] = name, models.reference(name)
+            self._add(name, str(schema.get("description", "")), schema)
+        else:
+            self._defined[key] = "Json", models.LEAF
+            self._defined[key] = self._type(schema, path)
+        return self._defined[key]
 
 
 def _choice(values: Sequence[Any]) -> str:

@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from rivven_connect._adapters import AnySink, AnySource, AnyTransform
     from rivven_connect._batch import (
         ArrowBatch,
         Batch,
@@ -90,6 +91,7 @@ if TYPE_CHECKING:
     from rivven_connect._transform import Transform, Transformed, TransformOutput
 
 _PLACES = {
+    "_adapters": "AnySink AnySource AnyTransform",
     "_batch": "ArrowBatch Batch BatchConfig Checkpoint EventBatch Item Page Poison",
     "_batcher": "AsyncBatcher Batcher BatcherConfig Chunk chunk_events partition_events",
     "_catalog": "Catalog ConfiguredCatalog ConfiguredStream DestinationSyncMode Stream SyncMode",
@@ -121,6 +123,9 @@ _MODULE_OF = {name: module for module, names in _PLACES.items() for name in name
 __all__ = [  # pinned by a test; sorted
     "Action",
     "AlreadyRunning",
+    "AnySink",
+    "AnySource",
+    "AnyTransform",
     "ArrowBatch",
     "AsyncBatcher",
     "Batch",

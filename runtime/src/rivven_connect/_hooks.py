@@ -1,8 +1,4 @@
-"""The default `check` and `read`: what turns an author's hooks into checks, batches and states.
-
-Rules of the cursor (contracts.md, "Source"): it is inclusive, records that were already seen at it
-are dropped by primary key, and a stream that is not ascending moves only at its end.
-"""
+"""The default `check` and `read`: what turns an author's hooks into checks, batches and states."""
 
 from __future__ import annotations
 
@@ -10,29 +6,26 @@ import asyncio
 import contextlib
 import dataclasses
 import inspect
-import logging
-import operator
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rivven_connect._batch import EventBatch, Item, Page, Poison
 from rivven_connect._catalog import ConfiguredCatalog, ConfiguredStream, SyncMode
 from rivven_connect._checks import CheckResult, CheckResultBuilder
+from rivven_connect._cursor import COMPLETE, CursorTracker
 from rivven_connect._errors import ConnectorError
 from rivven_connect._events import state as state_event
-from rivven_connect._json import Json, JsonObject
+from rivven_connect._json import JsonObject
 from rivven_connect._pump import Pump, as_rows
 from rivven_connect._state import State
-from rivven_connect._streams import StreamSpec, value_at
+from rivven_connect._streams import StreamSpec
 
 if TYPE_CHECKING:
     from rivven_connect._connector import Connector
     from rivven_connect._source import Source
 
-_log = logging.getLogger("rivven_connect.read")
-
-CURSOR, SEEN, PAGED = "cursor", "seen", "paged"
-COMPLETE, UNORDERED, FINISHED = "complete", "unordered", "finished"
+FINISHED = "finished"
+"""Entry of the global state: the number of the last sync that came to its end."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -113,37 +106,27 @@ class _StreamReader:
         self._hook = getattr(source, spec.hook)
         self._config = config
         self._sync_id = sync_id
-        self._incremental = configured.sync_mode is SyncMode.INCREMENTAL and spec.cursor is not None
-        self._start: JsonObject = saved.to_json() if saved else {}
-        self._skip = self._start.get(COMPLETE) == sync_id
-        resumes = self._incremental or (COMPLETE not in self._start)
-        self._cursor: Json = self._start.get(CURSOR) if resumes else None
-        self._seen: list[Json] = list(self._start.get(SEEN, [])) if self._incremental else []
-        self._repeats = {_key(k) for k in self._seen}
-        self._first = self._cursor
-        self._paged = bool(self._start.get(PAGED))
-        self._ascending = (
-            self._incremental
-            and spec.cursor_order == "ascending"
-            and not self._start.get(UNORDERED)
-        )
+        incremental = configured.sync_mode is SyncMode.INCREMENTAL and spec.cursor is not None
+        start = saved.to_json() if saved else {}
+        self._is_done = start.get(COMPLETE) == sync_id
+        self._cursor = CursorTracker(spec, start, incremental=incremental)
 
     @property
     def marks_end(self) -> bool:
         """Whether only the end of the stream moves its state."""
-        return not self._ascending
+        return not self._cursor.has_resume_points
 
     async def read(self) -> AsyncGenerator[Item, None]:
         """Yield the stream's batches, and its end."""
-        if self._skip:
+        if self._is_done:
             return
-        rows = as_rows(self._hook(self._config, self._cursor), self._spec.hook)
+        rows = as_rows(self._hook(self._config, self._cursor.first), self._spec.hook)
         async with Pump(rows) as pump:
             async for chunk in pump.chunks():
                 for item in self._items(chunk):
                     yield item
         if self.marks_end:
-            yield self._batch([], self._final_state())
+            yield self._batch([], self._cursor.finish(self._sync_id))
 
     def _items(self, chunk: list[Any]) -> list[Item]:
         """Return the rows of one chunk as batches: plain records together, the rest one by one."""
@@ -173,94 +156,14 @@ class _StreamReader:
         )
 
     def _records(self, records: list[Any], page: Page[Any] | None = None) -> list[Item]:
-        if self._repeats:
-            records = self._without_repeats(records)
+        records = self._cursor.without_repeats(records)
         if page is not None and page.cursor is not None:
-            self._cursor, self._seen, self._paged = page.cursor, [], True
-            # A token is no value of the cursor field, and must not be compared with one.
-            token = (
-                {CURSOR: page.cursor, PAGED: True} if self._incremental else {CURSOR: page.cursor}
-            )
-            state: JsonObject | None = token
+            state: JsonObject | None = self._cursor.turn_page(page.cursor)
         else:
-            state = self._advance(records)
+            state = self._cursor.advance(records)
         if not records and state is None:
             return []
         return [self._batch(records, state, size=page.size if page else None)]
-
-    def _without_repeats(self, records: list[Any]) -> list[Any]:
-        """Drop what an earlier run delivered at the very cursor that this one started from."""
-        field = self._spec.cursor or ""
-        return [
-            record
-            for record in records
-            if record.get(field) != self._first
-            or _key(self._primary_key(record)) not in self._repeats
-        ]
-
-    def _advance(self, records: list[Any]) -> JsonObject | None:
-        """Follow the cursor through the records; return the state after them, if there is one."""
-        field = self._spec.cursor
-        if not records or not self._incremental or field is None or self._paged:
-            return None
-        values = [record.get(field) for record in records]
-        try:
-            rollback = self._verify_order(values)
-            self._follow(values, records)
-        except TypeError as error:
-            raise ConnectorError.data(
-                f"stream {self._spec.name!r}: values of the cursor field {field!r} cannot be compared"
-            ) from error
-        if self._ascending:
-            return {CURSOR: self._cursor, SEEN: list(self._seen)}
-        return rollback
-
-    def _verify_order(self, values: list[Any]) -> JsonObject | None:
-        """Check `cursor_order: ascending` once per chunk; return the state to go back to if not."""
-        if not self._ascending:
-            return None
-        series = values if self._cursor is None else [self._cursor, *values]
-        if None not in values and all(map(operator.le, series, series[1:])):
-            return None
-        self._ascending = False
-        _log.warning(
-            "stream %s is declared ascending and its %s went down: it is now read as unordered, "
-            "without resume points inside a sync",
-            self._spec.name,
-            self._spec.cursor,
-        )
-        begin = {key: value for key, value in self._start.items() if key != COMPLETE}
-        return {**begin, UNORDERED: True}
-
-    def _follow(self, values: list[Any], records: list[Any]) -> None:
-        present = [value for value in values if value is not None]
-        if not present:
-            return
-        highest = max(present)
-        if self._cursor is None or highest > self._cursor:
-            self._cursor, self._seen = highest, []
-        elif highest < self._cursor:
-            return
-        if self._spec.primary_key:
-            self._seen += [
-                self._primary_key(record)
-                for value, record in zip(values, records, strict=True)
-                if value == highest
-            ]
-
-    def _final_state(self) -> JsonObject:
-        final: JsonObject = {COMPLETE: self._sync_id}
-        if self._incremental and self._cursor is not None:
-            final[CURSOR] = self._cursor
-            final[SEEN] = list(self._seen)
-        if self._start.get(UNORDERED) or (
-            self._incremental and self._spec.cursor_order == "ascending"
-        ):
-            final[UNORDERED] = True
-        return final
-
-    def _primary_key(self, record: Any) -> Json:
-        return [value_at(record, path) for path in self._spec.primary_key]
 
     def _batch(
         self, records: list[Any], state: JsonObject | None, size: int | None = None
@@ -272,11 +175,6 @@ class _StreamReader:
             state=state,
             size=size,
         )
-
-
-def _key(primary_key: Json) -> str:
-    """Return a hashable form of a key that may hold any JSON."""
-    return repr(primary_key)
 
 
 def _arrow_rows(batch: Any) -> list[Any]:

@@ -9,6 +9,7 @@ from rivven_connect.documents import split_pointer
 from rivven_generator.manifest import JsonObject, Manifest, Rule
 from rivven_generator.schema.defaults import default_of
 from rivven_generator.schema.tree import final_definition, object_at, walk
+from rivven_generator.schema.vocabulary import COUNTS
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -58,7 +59,8 @@ def _compile(
                 {"writeOnly": True, "format": node.get("format", "password")} if value else {}
             )
         else:
-            compiled[_ANNOTATIONS.get(keyword, keyword)] = value
+            name = _ANNOTATIONS.get(keyword, keyword)
+            compiled[name] = int(value) if keyword in COUNTS else value
     if "properties" in node or _is_plain_object(node):
         compiled.setdefault("additionalProperties", False)
     if own and "$ref" not in node:

@@ -124,7 +124,7 @@ class _Derivation:
         return value
 
     def _array(self, schema: Mapping[str, Any]) -> list[Any]:
-        count = schema.get("minItems", 0)
+        count = int(schema.get("minItems", 0))
         if count > self._left:
             raise _CannotDerive
         items = schema.get("items", {})

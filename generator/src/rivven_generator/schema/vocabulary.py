@@ -121,6 +121,9 @@ KEYWORDS: Final[Mapping[str, Keyword]] = {
     "group": Keyword(_TEXT, description="Group in forms and docs."),
 }
 
+COUNTS: Final = frozenset(word for word, keyword in KEYWORDS.items() if keyword.value is _COUNT)
+"""Keywords whose value is a number of things; it may be written `2.0`."""
+
 
 def types_of(node: Mapping[str, Any]) -> frozenset[str]:
     """Return the types that a well-formed schema names, without `null`; empty for any value."""

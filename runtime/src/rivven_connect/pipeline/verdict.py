@@ -27,7 +27,8 @@ def judge(result: WriteResult, events: Sequence[SourceEvent], *, order_safe: boo
     knows which records are safe: all of them are tried again.
 
     Raises:
-        ConnectorError: the result names an event that was not in the call.
+        ConnectorError: the result names an event that was not in the call, or says nothing about
+            some of the events: what is not accounted for is not taken for written.
     """
     places = {id(event): index for index, event in enumerate(events)}
     failed: dict[int, FailedEvent] = {}
@@ -42,6 +43,11 @@ def judge(result: WriteResult, events: Sequence[SourceEvent], *, order_safe: boo
     reason = str(result.errors[0]) if result.errors else ""
     if result.records_failed > len(result.failed_events):
         return Verdict(events, (), reason or f"{result.records_failed} records failed")
+    if not failed and result.records_written < len(events):
+        raise ConnectorError.internal(
+            f"the sink's result accounts for {result.records_written} of {len(events)} records; "
+            "count each with add_success, add_failure or add_failed_event"
+        )
     rejected = [one for _, one in sorted(failed.items()) if not one.retryable]
     retryable = sorted(place for place, one in failed.items() if one.retryable)
     if not retryable:

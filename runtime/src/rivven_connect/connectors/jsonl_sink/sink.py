@@ -19,7 +19,7 @@ from rivven_connect.connectors.jsonl_sink.paths import PLACEHOLDER, require_writ
 _encoder = msgspec.json.Encoder()
 
 _UNENCODABLE = (TypeError, ValueError, RecursionError)
-"""What the encoder raises for a record that is not JSON: a set, a lone surrogate, a loop."""
+"""What the encoder raises for a record that is not JSON: an object of some class, a lone surrogate, a loop."""
 
 
 class JsonlSink(JsonlSinkBase):

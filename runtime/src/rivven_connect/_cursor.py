@@ -1,0 +1,164 @@
+"""Follows the cursor of one stream: where to begin, what was seen there, what to save.
+
+Rules (contracts.md, "Source"): the cursor is inclusive; records that were already delivered at it
+are dropped by primary key; `ascending` is checked once per chunk, and a stream that goes down loses
+its resume points inside a sync.
+"""
+
+from __future__ import annotations
+
+import logging
+import operator
+from typing import Any
+
+from rivven_connect._errors import ConnectorError
+from rivven_connect._json import Json, JsonObject
+from rivven_connect._streams import StreamSpec, value_at
+
+_log = logging.getLogger("rivven_connect.read")
+
+CURSOR, SEEN, PAGED = "cursor", "seen", "paged"
+COMPLETE, UNORDERED = "complete", "unordered"
+
+MOST_TIES = 10_000
+"""Records at one cursor value that a state names; of more, those at the value are repeated."""
+
+
+class CursorTracker:
+    """The cursor of one stream in one sync.
+
+    The state is `{"cursor": value, "seen": [primary keys at it]}`; of a page's token,
+    `{"cursor": token, "paged": true}`. `complete` holds the number of the sync that a stream
+    without resume points has finished, `unordered` that the stream went down once.
+    """
+
+    def __init__(self, spec: StreamSpec[Any], start: JsonObject, *, incremental: bool) -> None:
+        self._spec = spec
+        self._start = start
+        self._incremental = incremental
+        resumes = incremental or COMPLETE not in start
+        self._seen: list[Json] = list(start.get(SEEN, [])) if incremental else []
+        self._repeats = {_key(key) for key in self._seen}
+        self._too_many = False
+        self._paged = bool(start.get(PAGED))
+        self._ascends = (
+            incremental and spec.cursor_order == "ascending" and not start.get(UNORDERED)
+        )
+        self.first: Json = start.get(CURSOR) if resumes else None
+        """What the hook gets."""
+        self._cursor = self.first
+
+    @property
+    def has_resume_points(self) -> bool:
+        """Whether the stream may be left between two records; else only its end counts."""
+        return self._ascends
+
+    def without_repeats(self, records: list[Any]) -> list[Any]:
+        """Drop what an earlier run delivered at the very cursor that this one started from."""
+        if not self._repeats:
+            return records
+        field = self._spec.cursor or ""
+        return [
+            record
+            for record in records
+            if record.get(field) != self.first
+            or _key(self._primary_key(record)) not in self._repeats
+        ]
+
+    def turn_page(self, token: Json) -> JsonObject:
+        """Note a page's token; return the state after the page.
+
+        A token is no value of the cursor field, and is never compared with one.
+        """
+        self._cursor, self._seen, self._paged = token, [], True
+        return {CURSOR: token, PAGED: True} if self._incremental else {CURSOR: token}
+
+    def advance(self, records: list[Any]) -> JsonObject | None:
+        """Follow the cursor through records; return the state after them, if there is one.
+
+        Raises:
+            ConnectorError: a record is no object, or two values of the cursor cannot be compared.
+        """
+        field = self._spec.cursor
+        if not records or not self._incremental or field is None or self._paged:
+            return None
+        try:
+            values = [record.get(field) for record in records]
+        except AttributeError as error:
+            raise ConnectorError.internal(
+                f"{self._spec.hook} yields records that are objects, lists of them, pages or Poison"
+            ) from error
+        try:
+            rollback = self._verify_order(values)
+            self._follow(values, records)
+        except TypeError as error:
+            raise ConnectorError.data(
+                f"stream {self._spec.name!r}: values of the cursor field {field!r} cannot be "
+                "compared"
+            ) from error
+        return self._state() if self._ascends else rollback
+
+    def finish(self, sync_id: int) -> JsonObject:
+        """Return the state of a stream that was read to its end in sync `sync_id`."""
+        final: JsonObject = {COMPLETE: sync_id}
+        if self._incremental and self._cursor is not None:
+            final |= {CURSOR: self._cursor, PAGED: True} if self._paged else self._state()
+        if self._incremental and self._spec.cursor_order == "ascending":
+            final[UNORDERED] = True
+        return final
+
+    def _state(self) -> JsonObject:
+        return {CURSOR: self._cursor, SEEN: list(self._seen)}
+
+    def _verify_order(self, values: list[Any]) -> JsonObject | None:
+        """Check `cursor_order: ascending`; return the state to go back to if it does not hold."""
+        if not self._ascends:
+            return None
+        series = values if self._cursor is None else [self._cursor, *values]
+        if None not in values and all(map(operator.le, series, series[1:])):
+            return None
+        self._ascends = False
+        _log.warning(
+            "stream %s is declared ascending and its %s went down: it is now read as unordered, "
+            "without resume points inside a sync",
+            self._spec.name,
+            self._spec.cursor,
+        )
+        begin = {key: value for key, value in self._start.items() if key != COMPLETE}
+        return {**begin, UNORDERED: True}
+
+    def _follow(self, values: list[Any], records: list[Any]) -> None:
+        present = [value for value in values if value is not None]
+        if not present:
+            return
+        highest = max(present)
+        if self._cursor is None or highest > self._cursor:
+            self._cursor, self._seen, self._too_many = highest, [], False
+        elif highest < self._cursor:
+            return
+        if self._spec.primary_key and not self._too_many:
+            self._seen += [
+                self._primary_key(record)
+                for value, record in zip(values, records, strict=True)
+                if value == highest
+            ]
+            self._bound_ties()
+
+    def _bound_ties(self) -> None:
+        """Keep the state small: a state that named every tie would be written once per chunk."""
+        if len(self._seen) > MOST_TIES:
+            self._seen, self._too_many = [], True
+            _log.warning(
+                "stream %s has more than %s records at one %s: a restart there repeats them",
+                self._spec.name,
+                MOST_TIES,
+                self._spec.cursor,
+            )
+
+    def _primary_key(self, record: Any) -> Json:
+        return [value_at(record, path) for path in self._spec.primary_key]
+
+
+def _key(primary_key: Json) -> str:
+    """Return a hashable form of a key that may hold any JSON."""
+    return repr(primary_key)
