@@ -9,7 +9,7 @@ import pytest
 from doc_blocks import DOCS, ROOT, pages
 
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\((?P<target>[^()\s]+)\)")
-OF_ONE_MACHINE = re.compile(r"(?<![\w.])(/work/|/home/|/root/|/Users/|/tmp/|[A-Z]:\\)")
+OF_ONE_MACHINE = re.compile(r"(?<![\w.])(/(?:work|home|root|Users|tmp)/|[A-Z]:\\)")
 ALL = [page for page in (*pages(), *sorted((DOCS / "errors").glob("*.md"))) if page.exists()]
 
 

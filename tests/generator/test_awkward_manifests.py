@@ -22,6 +22,7 @@ from rivven_generator.plan import plan_generated, standalone_layout
 
 Schema = dict[str, Any]
 TEXT: Schema = {"type": "string"}
+PORT: Schema = {"type": "string", "validator": "port", "default": "8080"}
 PART: Schema = {"type": "object", "properties": {"x": {"type": "integer"}}}
 
 
@@ -82,9 +83,9 @@ def test_a_property_may_have_any_name_that_the_module_needs(
     by_field = {naming.field_name(name): name for name in sorted(names)}
     wire = list(by_field.values())
     found = config_class(
-        tmp_path, {name: {"type": "string", "validator": "cron", "default": "@daily"} for name in wire}
+        tmp_path, {name: {**PORT, "secret": False} for name in wire}
     )  # fmt: skip
-    assert found.parse({}).dump() == dict.fromkeys(wire, "@daily")
+    assert found.parse({}).dump() == dict.fromkeys(wire, "8080")
     assert_ruff_has_nothing_to_say(tmp_path)
 
 
@@ -236,3 +237,50 @@ def test_numbers_in_exported_names_sort_as_numbers(tmp_path: Path) -> None:
     names = ["odd2", "odd10", "odd1"]
     planned(tmp_path, streams=[{"name": name, "schema": {"type": "object"}} for name in names])
     assert_ruff_has_nothing_to_say(tmp_path)
+
+
+@pytest.mark.parametrize("keyword", ["items", "additionalProperties"])
+@pytest.mark.parametrize("value", [[1], 5, "text", None])
+def test_a_schema_that_is_none_is_refused(tmp_path: Path, keyword: str, value: object) -> None:
+    kind = "array" if keyword == "items" else "object"
+    with pytest.raises(InputError) as raised:
+        config_class(tmp_path, {"a": {"type": kind, keyword: value}})
+    assert {problem.code for problem in raised.value.problems} == {"RVN302"}
+
+
+@pytest.mark.parametrize(
+    ("keys", "fix"),
+    [
+        ({"config": {"type": "object", "properties": {"url": "string"}}}, "write `{type: string}`"),
+        ({"config": {"type": "object", "url": {"type": "string"}}}, "below `properties`"),
+        ({"checks": ["ping"]}, "write `name: ping`"),
+        ({"streams": [{"name": "a", "schema": {}, "primary_key": "id"}]}, "write `[id]`"),
+    ],
+)
+def test_a_beginners_mistake_gets_a_fix_to_copy(tmp_path: Path, keys: Schema, fix: str) -> None:
+    with pytest.raises(InputError) as raised:
+        planned(tmp_path, **keys)
+    assert [problem.hint for problem in raised.value.problems if fix in problem.hint]
+
+
+@pytest.mark.parametrize("refers", [False, True])
+def test_the_tag_of_a_union_is_required_even_if_no_branch_says_so(
+    tmp_path: Path, refers: bool
+) -> None:
+    branches = {name: {"type": "object", "properties": {"type": {"const": name}, name: TEXT}}
+                for name in ("a", "b")}  # fmt: skip
+    listed = [{"$ref": f"#/$defs/{name}"} for name in branches] if refers else [*branches.values()]
+    union = {"oneOf": listed, "discriminator": {"propertyName": "type"}}
+    definitions = {"$defs": branches} if refers else {}
+    found = config_class(tmp_path, {"u": union}, **definitions)
+    assert found.parse({"u": {"type": "b", "b": "x"}}).dump() == {"u": {"type": "b", "b": "x"}}
+    for bad in ({"b": "x"}, {"type": "c"}, {"type": "a", "b": "x"}):
+        with pytest.raises(InputError):
+            found.parse({"u": bad})
+
+
+def test_a_record_schema_may_be_a_reference(tmp_path: Path) -> None:
+    order = {"type": "object", "properties": {"id": TEXT, "parent": {"$ref": "#/$defs/Order"}}}
+    found = record_type(tmp_path, {"$ref": "#/$defs/Order", "$defs": {"Order": order}})
+    assert list(get_type_hints(found)) == ["id", "parent"]
+    assert get_type_hints(found)["parent"] is found

@@ -83,6 +83,7 @@ def test_a_project_without_a_lock_has_none(tmp_path: Path) -> None:
         changed(files={"a": {"owner": "me", "sha256": ""}}),
         changed(layout=None),
         changed(inputs=3),
+        "[" * 100_000,
     ],
 )
 def test_a_damaged_lock_is_bad_input(tmp_path: Path, text: str) -> None:

@@ -297,3 +297,31 @@ def test_eight_new_projects_in_one_place_become_one(tmp_path: Path) -> None:
     (winner,) = [number for number in results if number >= 0]
     assert set(tree(tmp_path / "new").values()) == {str(winner).encode()}
     assert [path.name for path in tmp_path.iterdir()] == ["new"]
+
+
+def test_a_checkout_with_crlf_is_no_hand_edit(tmp_path: Path) -> None:
+    write(tmp_path)
+    for path in (*PLAN, LOCK_FILE):
+        file = tmp_path / path
+        file.write_bytes(file.read_bytes().replace(b"\n", b"\r\n"))
+    assert write(tmp_path) == Written([], [], [])
+    assert write(tmp_path, {**PLAN, "a.json": "[]\n"}).written == ["a.json"]
+    del (changed := dict(PLAN))["docs/options.md"]
+    assert write(tmp_path, changed).removed == ["docs/options.md"]
+
+
+@pytest.mark.parametrize(
+    "journal",
+    [
+        '{"entries": [{"path": 5, "old": null, "new": null, "number": 0}]}',
+        '{"entries": [{"path": "a", "old": 1, "new": null, "number": 0}]}',
+        '{"entries": [{"path": "a", "old": null, "new": null, "number": "x"}]}',
+        "[" * 100_000,
+    ],
+)
+def test_a_damaged_journal_is_bad_input(tmp_path: Path, journal: str) -> None:
+    folder = tmp_path / ".rivven/journal"
+    folder.mkdir(parents=True)
+    (folder / "journal.json").write_text(journal)
+    error = refused(lambda: write(tmp_path))
+    assert [problem.code for problem in error.problems] == ["RVN508"]

@@ -91,7 +91,18 @@ class _Records:
         self._depth = 0
         self.records: dict[str, RecordClass] = {}
         self.shapes: dict[str, dict[str, Any]] = {}
-        self._add(root, description, schema)
+        self._add(root, description, self._described(schema))
+
+    def _described(self, schema: Schema) -> Schema:
+        """Return the root's own schema, or the definition that it only refers to."""
+        while "properties" not in schema:
+            key = str(schema.get("$ref", "")).removeprefix("#/$defs/")
+            target = self._definitions.get(key)
+            if not isinstance(target, Mapping) or key in self._defined:
+                break
+            self._defined[key] = self._root, models.reference(self._root)
+            schema = target
+        return schema
 
     def _add(self, name: str, description: str, schema: Schema) -> None:
         self.records[name] = RecordClass(name, description, ())  # holds the name while we recurse

@@ -8,7 +8,7 @@ from typing import Any
 
 from rivven_generator import models, naming
 from rivven_generator.reserved import CONFIG_MODULE_NAMES, RUNTIME_CLASSES
-from rivven_generator.schema.tree import resolve
+from rivven_generator.schema.tree import resolve, walk
 
 Schema = Mapping[str, Any]
 
@@ -43,6 +43,10 @@ class ConfigShapes:
         self._definitions: Mapping[str, Schema] = schema.get("$defs", {})
         self._taken = {root} | RUNTIME_CLASSES | CONFIG_MODULE_NAMES
         self._names: dict[int, str] = {}
+        self._tags: dict[int, set[str]] = {}
+        for _, node in walk(schema):
+            for branch in node.get("oneOf", ()):
+                self._tags.setdefault(id(self.target(branch)), set()).add(tag_of(node))
         self.classes: dict[str, ObjectClass] = {}
         self.root = root
         self._add(root, schema)
@@ -90,7 +94,8 @@ class ConfigShapes:
         return fields
 
     def _add(self, name: str, schema: Schema) -> None:
-        required = schema.get("required", ())
+        # The tag of a union is required in each branch, whether the branch says so or not.
+        required = {*schema.get("required", ()), *self._tags.get(id(schema), ())}
         properties = tuple(
             Property(wire_name, sub, wire_name in required)
             for wire_name, sub in schema.get("properties", {}).items()

@@ -162,8 +162,16 @@ def _wrong_type(document: Document, path: Path, wanted: str, value: Any) -> Prob
         "RVN203",
         f"must be {wanted}, not {describe(value)}",
         path,
-        hint=quote_hint(document, path, value) if wanted == "text" else "",
+        hint=quote_hint(document, path, value) if wanted == "text" else _shape_hint(wanted, value),
     )
+
+
+def _shape_hint(wanted: str, value: object) -> str:
+    """Return how a lone word is written where a list or a mapping belongs."""
+    if not isinstance(value, str) or not value.isidentifier():
+        return ""
+    shown = escape_text(value, limit=60)
+    return {"a list": f"write `[{shown}]`", "a mapping": f"write `name: {shown}`"}.get(wanted, "")
 
 
 def describe(value: object) -> str:

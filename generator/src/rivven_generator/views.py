@@ -159,7 +159,9 @@ def records_module(loaded: LoadedManifest) -> ModuleView:
     )
     classes = tuple(_record_class(record) for record in found if record.has_class_syntax)
     assignments = tuple(_record_call(record) for record in found if not record.has_class_syntax)
-    used = _names_in([s.text for c in classes for s in c.statements] + list(assignments))
+    used = _names_in(
+        _key_type(f.type_text, required=f.required) for record in found for f in record.fields
+    )
     return ModuleView(
         doc=f"Record types of {title_of(manifest)}.",
         imports=import_block(
@@ -203,19 +205,10 @@ def _key_type(text: str, *, required: bool) -> str:
 
 
 def _names_in(sources: Iterable[str]) -> set[str]:
-    """Return every name that the statements use, quoted annotations included."""
-    names: set[str] = set()
-    for source in sources:
-        for node in ast.walk(ast.parse(source)):
-            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
-                names.add(node.id)
-            elif isinstance(node, ast.Call) and getattr(node.func, "id", "") == "TypedDict":
-                quoted = [c.value for c in ast.walk(node) if isinstance(c, ast.Constant)]
-                names |= {
-                    name
-                    for text in quoted
-                    if isinstance(text, str)
-                    for name in ("Json", "Literal")
-                    if name in text
-                }
-    return names
+    """Return every name that the source texts use."""
+    return {
+        node.id
+        for source in sources
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
+    }

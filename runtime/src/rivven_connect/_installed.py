@@ -182,6 +182,8 @@ def unknown_connector(name: str, kind: str | None, names: Sequence[str]) -> Look
     near = difflib.get_close_matches(name, names, n=1)
     listed = ", ".join(names) or "none; install one, or name a project folder like `./my-source`"
     hint = f"did you mean {near[0]!r}?" if near else f"available: {listed}"
+    if Path(name, "connector.yaml").is_file():
+        hint = f"for the project folder, write ./{name}"
     return LookupFailure("RVN701", f"no {kind or 'connector'} is named {name!r}", hint)
 
 

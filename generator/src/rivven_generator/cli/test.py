@@ -10,6 +10,7 @@ import sys
 import click
 
 from rivven_connect import ExitCode
+from rivven_generator.freshness import is_fresh
 from rivven_generator.lockfile import Lock, load_lock
 from rivven_generator.project import opened_project
 from rivven_generator.unwritten import unwritten_hooks
@@ -47,8 +48,16 @@ def test(context: click.Context, folder: str) -> int:
     """
     with opened_project(folder) as disk:
         lock = load_lock(disk)
+        in_step = lock is not None and is_fresh(disk, lock)
         project = disk.shown("").rstrip("/")
         root = disk.root
+    if not in_step:
+        shown = "" if folder == "." else f" {folder}"
+        click.echo(
+            f"warning: the project is out of step with its manifest or this tool; "
+            f"see `rivven generate{shown} --check`",
+            err=True,
+        )
     if importlib.util.find_spec("pytest") is None:
         raise click.ClickException(f"pytest is not installed here; {_INSTALL}")
     return _exit_code(_run(project, root, lock, context.meta[_REPORT]))

@@ -50,8 +50,12 @@ def nodes(config: Subject) -> Iterator[Problem]:
     while waiting:
         path, node = waiting.pop()
         if not isinstance(node, Mapping):
+            named = isinstance(node, str) and node in TYPES
             yield config.problem(
-                "RVN302", f"a schema must be a mapping, not {describe(node)}", path
+                "RVN302",
+                f"a schema must be a mapping, not {describe(node)}",
+                path,
+                hint=f"write `{{type: {node}}}`" if named else "",
             )
             continue
         sound = True
@@ -67,7 +71,7 @@ def _keywords(config: Subject, path: Path, node: Mapping[str, Any]) -> Iterator[
     for word, value in node.items():
         at = (*path, word)
         if word not in KEYWORDS:
-            hint = _HINTS.get(word) or suggestion(word, KEYWORDS)
+            hint = _HINTS.get(word) or suggestion(word, KEYWORDS) or _place_hint(value)
             shown = escape_text(word, limit=60)
             yield config.problem("RVN301", f"unknown keyword `{shown}`", at, key=True, hint=hint)
         elif word == "type" and not _form_of("type").is_valid(value):
@@ -77,6 +81,13 @@ def _keywords(config: Subject, path: Path, node: Mapping[str, Any]) -> Iterator[
             yield config.problem("RVN319", f"unknown format {value[:60]!r}", at, hint=hint)
         elif not _form_of(word).is_valid(value):
             yield _wrong_form(config, at, word, value)
+
+
+def _place_hint(value: object) -> str:
+    """Return where a property that stands among keywords belongs."""
+    if not isinstance(value, Mapping) or not (value.keys() & KEYWORDS.keys()):
+        return ""
+    return "if it is a property, move it below `properties`; check the indentation"
 
 
 def _unknown_type(config: Subject, at: Path, value: object) -> Problem:

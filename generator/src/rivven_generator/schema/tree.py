@@ -22,12 +22,14 @@ def walk(node: Mapping[str, Any], path: Path = ()) -> Iterator[tuple[Path, Mappi
 
 
 def children(node: Mapping[str, Any], path: Path = ()) -> Iterator[tuple[Path, Any]]:
-    """Yield the schemas directly inside `node`."""
+    """Yield what should be the schemas directly inside `node`."""
     for keyword in node:
         value = node[keyword]
         if keyword in {"properties", "$defs"} and isinstance(value, Mapping):
             yield from (((*path, keyword, name), child) for name, child in value.items())
-        elif keyword in {"items", "additionalProperties"} and isinstance(value, Mapping):
+        elif keyword == "items" or (
+            keyword == "additionalProperties" and not isinstance(value, bool)
+        ):
             yield (*path, keyword), value
         elif keyword == "oneOf" and isinstance(value, list):
             yield from (((*path, keyword, index), child) for index, child in enumerate(value))

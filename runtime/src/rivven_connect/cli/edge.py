@@ -120,9 +120,18 @@ def _failure(error: Exception, options: frozenset[str]) -> int:
         click.echo(f"error: {shown}" if expected else shown, err=True)
     if "--debug" in options:
         _print_frames(error)
-    elif not expected:
+    elif not expected or _is_unforeseen(error.__cause__):
         click.echo("Set RIVVEN_DEBUG=1 and run it again to see where.", err=True)
     return int(code)
+
+
+def _is_unforeseen(cause: BaseException | None) -> bool:
+    """Whether an author's code raised what it did not mean to: a KeyError, say."""
+    return (
+        isinstance(cause, Exception)
+        and type(cause).__module__ == "builtins"
+        and not isinstance(cause, OSError)
+    )
 
 
 def _bug(error: Exception) -> str:

@@ -10,7 +10,10 @@ from typing import Self
 from rivven_connect import ConnectorError, JsonObject, StreamState
 
 _SAMPLE_BYTES = 1_024
-_RESET = "to read it from its start, reset the state of this source (`rivven state reset`)"
+_RESET = (
+    "to read it from its start, give the source another name in the pipeline file, or remove the "
+    "pipeline's .db and .marker from its state_dir (.rivven-state)"
+)
 
 
 @dataclasses.dataclass(slots=True)

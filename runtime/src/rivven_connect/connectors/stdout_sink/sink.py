@@ -65,7 +65,15 @@ def _write(text: bytes) -> None:
             binary.write(text)
         sys.stdout.flush()
     except BrokenPipeError as error:
+        _discard_output()
         raise ConnectorError.io("nobody reads the standard output any more") from error
+
+
+def _discard_output() -> None:
+    """Lead what is still buffered nowhere: the interpreter would complain about it at its end."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
 
 
 def _is_colored(config: StdoutSinkConfig) -> bool:
