@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -106,6 +108,18 @@ def _show(plan: PipelinePlan, summary: RunSummary, *, as_json: bool) -> None:
         logging.getLogger("rivven_connect.pipeline").info("finished", extra=fields)
     else:
         click.echo(summary.render(), err=True)
+        for line in _dead_letters(plan, summary):
+            click.echo(line, err=True)
+
+
+def _dead_letters(plan: PipelinePlan, summary: RunSummary) -> Iterator[str]:
+    """Yield a warning for each place that got dead letters: exit code 0 must not hide them."""
+    for owner in (*plan.sources, *plan.sinks):
+        known = summary.sources if owner in plan.sources else summary.sinks
+        count = known[owner.name].dead_letters
+        if count and owner.dead_letter is not None:
+            path = os.path.relpath(owner.dead_letter.path)
+            yield f"warning: {count:,} of {known[owner.name].read:,} records of {owner.name} became dead letters, in {path}"
 
 
 def _explain(plan: PipelinePlan, *, as_json: bool) -> None:
