@@ -425,3 +425,17 @@ def test_no_edit_of_the_manifest_touches_what_the_author_wrote(
         check_project(str(edited))
     except InputError as error:
         assert {problem.code for problem in error.problems} <= {"RVN512"}  # noqa: PT017
+
+
+def test_a_renamed_package_says_what_to_move(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    manifest = project / "connector.yaml"
+    text = manifest.read_text()
+    name = next(line for line in text.splitlines() if line.startswith("name: "))
+    manifest.write_text(text.replace(name, "name: renamed-thing"))
+    capsys.readouterr()
+    assert rivven("generate", str(project)) == ExitCode.OK
+    said = capsys.readouterr().out
+    assert "the package has another name now" in said
+    assert "src/renamed_thing/source.py" in said

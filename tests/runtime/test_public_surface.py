@@ -55,3 +55,9 @@ def test_the_core_loads_without_any_extra() -> None:
         "for name in rivven_connect.__all__: getattr(rivven_connect, name)\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_choice_of_objects_can_stand_in_an_annotation() -> None:
+    """`Optional[...]` hashes what stands in an annotation."""
+    choice = rivven_connect.config.OneOf({"x": [1]}, 1)
+    assert hash(choice) == hash(rivven_connect.config.OneOf({"x": [1.0]}, 1.0))

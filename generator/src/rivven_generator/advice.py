@@ -9,6 +9,7 @@ from rivven_generator.disk import Disk
 from rivven_generator.hook_imports import hook_imports
 from rivven_generator.hooks import missing_hooks
 from rivven_generator.load import LoadedManifest
+from rivven_generator.lockfile import Lock
 from rivven_generator.plan import Layout
 from rivven_generator.validator_stubs import declared_validators, missing_validators
 
@@ -52,6 +53,30 @@ def find_missing(disk: Disk, loaded: LoadedManifest, layout: Layout) -> list[Mis
         stubs = missing_validators(manifest, text)
         found += [Missing(stub.name, path, "", stub.render()) for stub in stubs]
     return found
+
+
+def find_left_behind(disk: Disk, lock: Lock, layout: Layout) -> list[tuple[str, str]]:
+    """Return the author's files of a package that is called otherwise now, and where they belong."""
+    if layout.embedded:
+        return []
+    old = {
+        path: posixpath.join(layout.package_dir, posixpath.basename(path))
+        for path in lock.owned("once")
+        if path.startswith("src/") and posixpath.dirname(path) != layout.package_dir
+    }
+    return [(path, new) for path, new in sorted(old.items()) if disk.read(path) is not None]
+
+
+def render_left_behind(moves: list[tuple[str, str]]) -> str:
+    """Return what to move after a package was renamed."""
+    lines = [f"  git mv {old} {new}" for old, new in moves]
+    return "\n".join(
+        [
+            "the package has another name now; your files are still in the old one. Move them, and",
+            "write the new package and class names in them, in tests/ and in pyproject.toml:",
+            *lines,
+        ]
+    )
 
 
 def render_missing(missing: list[Missing]) -> str:

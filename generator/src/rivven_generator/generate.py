@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from rivven_connect.documents import InputError, Problem
 from rivven_generator import pyproject
-from rivven_generator.advice import Missing, author_file, find_missing
+from rivven_generator.advice import Missing, author_file, find_left_behind, find_missing
 from rivven_generator.disk import Disk
 from rivven_generator.journal import is_interrupted, recover
 from rivven_generator.load import LoadedManifest, load_manifest
@@ -38,6 +38,7 @@ class Generated:
     missing: list[Missing]
     project_lines: list[str]
     warnings: Sequence[Problem]
+    left_behind: list[tuple[str, str]] = dataclasses.field(default_factory=list)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,7 +70,9 @@ def generate_project(
             disk, planned.plan, lock, once=_births(planned), compared=synced, force=force
         )
         missing = find_missing(disk, planned.loaded, planned.layout)
-    return Generated(files, missing, [] if synced else lines, planned.loaded.warnings)
+        moves = find_left_behind(disk, planned.lock, planned.layout)
+    shown = [] if synced else lines
+    return Generated(files, missing, shown, planned.loaded.warnings, moves)
 
 
 def check_project(folder: str) -> None:

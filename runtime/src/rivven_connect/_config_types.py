@@ -133,6 +133,9 @@ class OneOf:
     def __init__(self, *values: Json) -> None:
         object.__setattr__(self, "values", values)
 
+    def __hash__(self) -> int:
+        return hash(json_key(list(self.values)))
+
     def __get_pydantic_core_schema__(
         self, source: Any, handler: GetCoreSchemaHandler
     ) -> CoreSchema:

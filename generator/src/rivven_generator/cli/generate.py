@@ -90,7 +90,7 @@ def _generate(folder: str, *, force: bool, sync: bool, as_json: bool) -> None:
 
 def _echo_result(result: Generated, folder: str) -> None:
     from rivven_connect.documents import render_problems  # noqa: PLC0415
-    from rivven_generator.advice import render_missing  # noqa: PLC0415
+    from rivven_generator.advice import render_left_behind, render_missing  # noqa: PLC0415
 
     if result.warnings:
         click.echo(render_problems(result.warnings), err=True)
@@ -106,6 +106,8 @@ def _echo_result(result: Generated, folder: str) -> None:
         click.echo("\npyproject.toml does not fit the manifest (--sync-project edits these lines):")
         for line in result.project_lines:
             click.echo(f"  {line}")
+    if result.left_behind:
+        click.echo(f"\n{render_left_behind(result.left_behind)}")
     if result.missing:
         click.echo(f"\n{render_missing(result.missing)}", nl=False)
 
@@ -123,6 +125,7 @@ def _as_json(result: Generated) -> dict[str, object]:
             {"name": one.name, "file": one.file, "stub": one.stub} for one in result.missing
         ],
         "project_lines": result.project_lines,
+        "left_behind": [{"from": old, "to": new} for old, new in result.left_behind],
         "warnings": [problem.to_dict() for problem in result.warnings],
     }
 
