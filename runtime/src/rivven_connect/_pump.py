@@ -17,6 +17,9 @@ from rivven_connect._errors import ConnectorError
 CHUNK_ROWS = 1_000
 """The most rows that wait between a hook and its reader."""
 
+_GATHER_S = 0.005
+"""Seconds that the first row of a plain generator waits for company; one timer per chunk."""
+
 
 def as_rows(given: Any, hook: str) -> AsyncIterator[Any] | Iterator[Any]:
     """Return what the hook of that name gave, as something that can be read once.
@@ -40,6 +43,7 @@ class Pump:
         self._rows = rows
         self._waiting: deque[Any] = deque()
         self._arrived = asyncio.Event()
+        self._announced = False
         self._space = asyncio.Event()
         self._stopped = False
         self._done = False
@@ -63,6 +67,7 @@ class Pump:
         """Yield lists of rows, each with everything that has arrived; re-raise the hook's error."""
         while True:
             self._arrived.clear()  # before looking, so that what arrives meanwhile wakes us
+            self._announced = False
             count = len(self._waiting)
             if count:
                 yield [self._waiting.popleft() for _ in range(count)]
@@ -100,8 +105,9 @@ class Pump:
         rows: Any = self._rows
         for row in rows:
             self._waiting.append(row)
-            if not self._arrived.is_set():
-                loop.call_soon_threadsafe(self._arrived.set)
+            if not self._announced:
+                self._announced = True
+                loop.call_soon_threadsafe(loop.call_later, _GATHER_S, self._arrived.set)
             if self._stopped or len(self._waiting) >= CHUNK_ROWS or not isinstance(row, dict):
                 return True
         return False
