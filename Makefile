@@ -66,9 +66,9 @@ regenerate: $(VENV)/.synced  ## bring everything that is generated and committed
 
 coverage: $(VENV)/.synced  ## all tests, and which lines and branches no test reaches
 	@$(BIN)/coverage erase
-	@$(BIN)/coverage run -m pytest -q -n 2 --dist loadgroup
-	@$(BIN)/coverage combine --quiet
-	@$(BIN)/coverage report --skip-covered --skip-empty
+	@status=0; $(BIN)/coverage run -m pytest -q -n 2 --dist loadgroup || status=$$?; \
+		$(BIN)/coverage combine --quiet && $(BIN)/coverage report --skip-covered --skip-empty; \
+		exit $$status
 
 fmt: $(VENV)/.synced  ## format and fix
 	@$(BIN)/ruff check --fix .
