@@ -59,6 +59,7 @@ drift: $(VENV)/.synced
 	@$(BIN)/python tests/drift.py
 
 regenerate: $(VENV)/.synced  ## bring everything that is generated and committed up to date
+	@$(BIN)/python -m rivven_generator.schema.editor
 	@set -e; for manifest in runtime/src/rivven_connect/connectors/*/connector.yaml; do \
 		$(BIN)/rivven generate "$${manifest%/connector.yaml}"; done
 	@$(BIN)/python tests/golden/update.py

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,15 @@ from rivven_generator.schema import (
     ConfigVerdict,
     compile_config_schema,
     complete,
-    manifest_schema,
+    manifest_schema_text,
     minimal_config,
     validator_of,
 )
+from rivven_generator.schema.editor import manifest_schema
+
+
+def test_the_manifest_schema_that_ships_is_current() -> None:
+    assert json.loads(manifest_schema_text()) == manifest_schema(), "run `make regenerate`"
 
 
 def manifest(config: str, **keys: Any) -> Manifest:

@@ -82,6 +82,7 @@ class Part(BaseModel):
     """A mapping of the manifest: only its own keys, no coercion."""
 
     model_config = ConfigDict(
+        defer_build=True,  # the whole is built once, instead of each part as well
         extra="forbid",
         strict=True,
         hide_input_in_errors=True,

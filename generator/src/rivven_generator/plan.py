@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import dataclasses
-import functools
 from collections.abc import Mapping
 
 from rivven_generator import base_views, documents, sample_config, views
@@ -14,7 +13,7 @@ from rivven_generator.imports import import_block
 from rivven_generator.load import LoadedManifest
 from rivven_generator.manifest import Manifest
 from rivven_generator.render import json_text, render
-from rivven_generator.schema import compile_config_schema, manifest_schema
+from rivven_generator.schema import compile_config_schema, manifest_schema_text
 from rivven_generator.testing_views import config_test, contract_test
 
 
@@ -109,14 +108,8 @@ def _documentation(loaded: LoadedManifest, layout: Layout) -> dict[str, str]:
         ".env.example": render(
             "generated/env.example.jinja", variables=variables, **_common(loaded)
         ),
-        ".rivven/manifest.schema.json": _manifest_schema_text(),
+        ".rivven/manifest.schema.json": manifest_schema_text(),
     }
-
-
-@functools.cache
-def _manifest_schema_text() -> str:
-    """The schema of manifests is the same for every project."""
-    return json_text(manifest_schema())
 
 
 def _common(loaded: LoadedManifest) -> Mapping[str, object]:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from rivven_connect.config import check_cron, check_host, check_port
 from rivven_generator.cases import texts
 from rivven_generator.cases.numbers import some_numbers
 from rivven_generator.cases.sites import Key, Walker
@@ -14,11 +13,7 @@ from rivven_generator.schema.tree import resolve
 from rivven_generator.schema.verdict import validator_of
 from rivven_generator.schema.vocabulary import is_nullable, types_of
 
-_CHECKS: Final[Mapping[str, Callable[[Any], None]]] = {
-    "cron": check_cron,
-    "host": check_host,
-    "port": check_port,
-}
+_BUILT_IN: Final = frozenset({"cron", "host", "port"})
 _ABOUT_PARTS: Final = frozenset(
     {"$defs", "additionalProperties", "discriminator", "items", "oneOf", "properties"}
 )
@@ -72,14 +67,14 @@ class Samples:
 
     def is_authors(self, node: Mapping[str, Any]) -> bool:
         """Return whether only the author's own function can judge a value."""
-        return node.get("x-rivven-validator", "cron") not in _CHECKS
+        return node.get("x-rivven-validator", "cron") not in _BUILT_IN
 
     def fits(self, node: Mapping[str, Any], value: Json) -> bool:
         """Return whether a scalar fits its schema, built-in validator included."""
         name = node.get("x-rivven-validator", "")
-        if name in _CHECKS and value is not None:
+        if name in _BUILT_IN and value is not None:
             try:
-                _CHECKS[name](value)
+                _check(name, value)
             except (ValueError, TypeError, AttributeError):
                 return False
         if isinstance(value, dict | list):
@@ -245,3 +240,10 @@ def _variation(value: Json, number: int, node: Mapping[str, Any]) -> Iterator[Js
 def _same(left: Json, right: Json) -> bool:
     """Return whether two values are the same JSON of the same type; 1 and 1.0 are told apart."""
     return type(left) is type(right) and bool(left == right) and repr(left) == repr(right)
+
+
+def _check(name: str, value: Json) -> None:
+    """Run a built-in validator; only manifests that name one pay for its import."""
+    from rivven_connect import config  # noqa: PLC0415
+
+    {"cron": config.check_cron, "host": config.check_host, "port": config.check_port}[name](value)

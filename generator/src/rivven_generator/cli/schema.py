@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
 
@@ -19,9 +17,9 @@ def schema(context: click.Context, subject: str, rest: tuple[str, ...]) -> objec
     CONNECTOR is an installed name (`jsonl`, `source:jsonl`) or a project folder.
     """
     if subject == "manifest":
-        from rivven_generator.schema import manifest_schema  # noqa: PLC0415
+        from rivven_generator.schema import manifest_schema_text  # noqa: PLC0415
 
-        click.echo(json.dumps(manifest_schema(), indent=2))
+        click.echo(manifest_schema_text(), nl=False)
         return None
     from rivven_connect.cli import COMMANDS  # noqa: PLC0415
 

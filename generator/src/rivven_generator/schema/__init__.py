@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rivven_generator.schema.compiler import compile_config_schema, compile_schema
 from rivven_generator.schema.defaults import complete
-from rivven_generator.schema.editor import manifest_schema
+from rivven_generator.schema.manifest_file import manifest_schema_text
 from rivven_generator.schema.minimal import minimal_config
 from rivven_generator.schema.tree import resolve, walk
 from rivven_generator.schema.verdict import ConfigVerdict, Failure, validator_of
@@ -15,7 +15,7 @@ __all__ = [
     "compile_config_schema",
     "compile_schema",
     "complete",
-    "manifest_schema",
+    "manifest_schema_text",
     "minimal_config",
     "resolve",
     "validator_of",

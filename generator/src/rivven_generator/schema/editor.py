@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import itertools
+import json
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 from rivven_generator import manifest_sections
 from rivven_generator.manifest import KEYS_OF_KIND, JsonObject, Manifest
 from rivven_generator.schema.compiler import DIALECT
+from rivven_generator.schema.manifest_file import SCHEMA_FILE
 from rivven_generator.schema.vocabulary import FORMATS, KEYWORDS
 
 
@@ -86,3 +88,7 @@ def _without_titles(node: Any) -> Any:
         for key, value in node.items()
         if not (key == "title" and isinstance(value, str))
     }
+
+
+if __name__ == "__main__":
+    SCHEMA_FILE.write_text(f"{json.dumps(manifest_schema(), indent=2)}\n", encoding="utf-8")
