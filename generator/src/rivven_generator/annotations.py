@@ -7,7 +7,7 @@ import dataclasses
 from typing import Any
 
 from rivven_generator.layout import flat, literal
-from rivven_generator.schema.vocabulary import is_nullable
+from rivven_generator.schema.vocabulary import BUILT_IN_VALIDATORS, is_nullable
 from rivven_generator.shapes import (
     ConfigShapes,
     Property,
@@ -17,8 +17,6 @@ from rivven_generator.shapes import (
     types_of,
     values_of,
 )
-
-BUILT_IN_VALIDATORS = {"cron": "check_cron", "port": "check_port", "host": "check_host"}
 
 _SCALARS = {"string": "Text", "integer": "Integer", "number": "Number", "boolean": "Boolean"}
 _FIELD_KEYWORDS = {
@@ -205,7 +203,8 @@ def _validator(schema: Schema) -> list[str]:
     name = schema.get("validator")
     if name is None:
         return []
-    return [f"Validator({BUILT_IN_VALIDATORS.get(name) or f'validators.{name}'})"]
+    function = f"check_{name}" if name in BUILT_IN_VALIDATORS else f"validators.{name}"
+    return [f"Validator({function})"]
 
 
 def _field(constraints: dict[str, Any]) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Generic, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from rivven_connect._errors import ConnectorError, InputError
 from rivven_connect._json import JsonObject
@@ -11,15 +11,6 @@ from rivven_connect._spec import ConnectorSpec, GeneratedSpec
 from rivven_connect.config import ConfigModel
 
 ConfigT = TypeVar("ConfigT", bound=ConfigModel)
-
-
-class SpecProvider(Protocol):
-    """Anything that can say what a connector is; generated `...ConfigSpec` classes can."""
-
-    @classmethod
-    def spec(cls) -> ConnectorSpec:
-        """Return the spec."""
-        ...
 
 
 class Connector(Generic[ConfigT]):

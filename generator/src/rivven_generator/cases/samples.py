@@ -11,9 +11,8 @@ from rivven_generator.cases.sites import Key, Walker
 from rivven_generator.cases.views import ABSENT, Json
 from rivven_generator.schema.tree import resolve
 from rivven_generator.schema.verdict import validator_of
-from rivven_generator.schema.vocabulary import is_nullable, types_of
+from rivven_generator.schema.vocabulary import BUILT_IN_VALIDATORS, is_nullable, types_of
 
-_BUILT_IN: Final = frozenset({"cron", "host", "port"})
 _ABOUT_PARTS: Final = frozenset(
     {"$defs", "additionalProperties", "discriminator", "items", "oneOf", "properties"}
 )
@@ -67,12 +66,12 @@ class Samples:
 
     def is_authors(self, node: Mapping[str, Any]) -> bool:
         """Return whether only the author's own function can judge a value."""
-        return node.get("x-rivven-validator", "cron") not in _BUILT_IN
+        return node.get("x-rivven-validator", "cron") not in BUILT_IN_VALIDATORS
 
     def fits(self, node: Mapping[str, Any], value: Json) -> bool:
         """Return whether a scalar fits its schema, built-in validator included."""
         name = node.get("x-rivven-validator", "")
-        if name in _BUILT_IN and value is not None:
+        if name in BUILT_IN_VALIDATORS and value is not None:
             try:
                 _check(name, value)
             except (ValueError, TypeError, AttributeError):
@@ -246,4 +245,4 @@ def _check(name: str, value: Json) -> None:
     """Run a built-in validator; only manifests that name one pay for its import."""
     from rivven_connect import config  # noqa: PLC0415
 
-    {"cron": config.check_cron, "host": config.check_host, "port": config.check_port}[name](value)
+    getattr(config, f"check_{name}")(value)

@@ -9,6 +9,7 @@ from typing import Any, Final, TypeAlias
 from rivven_generator.cases.judge import branch_index
 from rivven_generator.cases.views import ABSENT, Json
 from rivven_generator.schema.tree import final_definition, resolve
+from rivven_generator.schema.vocabulary import BUILT_IN_VALIDATORS
 
 Key: TypeAlias = tuple[str, ...]
 """A place in the schema. An object that is a definition has one key, wherever it is used."""
@@ -16,7 +17,6 @@ Key: TypeAlias = tuple[str, ...]
 Path: TypeAlias = tuple[str | int, ...]
 
 _MOST_ITEMS: Final = 20
-_BUILT_IN: Final = frozenset({"cron", "host", "port"})
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class Walker:
 
     def _sites(self, site: Site) -> Iterator[Site]:
         name = site.node.get("x-rivven-validator")
-        if name is not None and name not in _BUILT_IN:
+        if name is not None and name not in BUILT_IN_VALIDATORS:
             site = dataclasses.replace(site, authors=True)
         yield site
         if site.value is ABSENT:

@@ -14,14 +14,10 @@ from __future__ import annotations
 import errno
 
 from rivven_connect._errors import (
-    Action,
     ConnectorError,
     ExitCode,
-    FatalError,
     InputError,
     PipelineError,
-    RecordError,
-    RetryableError,
     RivvenError,
     StateStoreError,
 )
@@ -53,14 +49,6 @@ def classify(error: Exception) -> RivvenError:
     return found
 
 
-def action_for(error: Exception) -> Action:
-    """Return what the engine does about an error."""
-    found = classify(error)
-    if isinstance(found, ConnectorError):
-        return found.action
-    return Action.RETRY if isinstance(found, PipelineError) and found.retryable else Action.STOP
-
-
 def stop_error(where: str, error: Exception) -> RivvenError:
     """Return what ends the pipeline: says where; keeps the exit code of the state store and input."""
     found = classify(error)
@@ -73,15 +61,3 @@ def stop_error(where: str, error: Exception) -> RivvenError:
 
 def _text(error: Exception) -> str:
     return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-
-
-__all__ = [
-    "Action",
-    "DrainDeadlinePassed",
-    "FatalError",
-    "RecordError",
-    "RetryableError",
-    "action_for",
-    "classify",
-    "stop_error",
-]
