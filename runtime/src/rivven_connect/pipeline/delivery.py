@@ -13,6 +13,7 @@ from rivven_connect._batch import BatchConfig
 from rivven_connect._catalog import ConfiguredCatalog
 from rivven_connect._errors import ConnectorError, PipelineError, RecordError
 from rivven_connect._events import SourceEvent
+from rivven_connect._failpoints import failpoint
 from rivven_connect._json import decode_json, encode_json
 from rivven_connect._retry import RetryGuard
 from rivven_connect._sink import BatchSink, Sink, WriteResult
@@ -89,9 +90,12 @@ class SinkRunner:
             while True:
                 attempt = _Attempt(self.plan, source, ConnectorCounts("", "", ""))
                 try:
+                    failpoint("before_write")
                     for chunk in self._chunks(changed.events):
                         await self._write(chunk, attempt)
+                    failpoint("after_write")
                     await self._sink.flush(self.plan.config)
+                    failpoint("after_flush")
                 except Exception as error:  # noqa: BLE001  # a connector may raise anything; `_pause` decides
                     # Nobody knows what a failed flush kept: everything since the last one is
                     # written again.

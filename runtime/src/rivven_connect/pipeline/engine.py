@@ -23,7 +23,7 @@ from rivven_connect.pipeline.plan import PipelinePlan
 from rivven_connect.pipeline.selection import catalog_for_sink
 from rivven_connect.pipeline.sourcing import SourceRunner
 from rivven_connect.pipeline.store import Store
-from rivven_connect.pipeline.summary import ConnectorCounts, ConnectorStatus, RunSummary
+from rivven_connect.pipeline.summary import ConnectorCounts, ConnectorStatus, Gauges, RunSummary
 
 _log = logging.getLogger("rivven_connect.pipeline")
 
@@ -203,6 +203,7 @@ def _new_summary(plan: PipelinePlan) -> RunSummary:
         )
     for sink in plan.sinks:
         summary.sinks[sink.name] = ConnectorCounts("sink", sink.name, sink.spec.connector_type)
+    summary.gauges = {(one.kind, one.name): Gauges() for one in summary.connectors()}
     return summary
 
 

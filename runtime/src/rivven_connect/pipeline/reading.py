@@ -12,6 +12,7 @@ from rivven_connect._batch import EventBatch, Item, Poison
 from rivven_connect._catalog import ConfiguredCatalog
 from rivven_connect._errors import ConnectorError, PipelineError
 from rivven_connect._events import EventType, SourceEvent
+from rivven_connect._failpoints import failpoint
 from rivven_connect._json import Json, JsonObject, decode_json, encode_json
 from rivven_connect._redaction import redact
 from rivven_connect._state import GLOBAL_STREAM
@@ -60,6 +61,7 @@ class SourceReader:
         """
         try:
             async for item in items:
+                failpoint("read")
                 await self._take(item)
                 await self._put_when_full()
         finally:
@@ -77,7 +79,9 @@ class SourceReader:
             if event.timestamp is None:
                 now = now or datetime.datetime.now(datetime.UTC)
                 event.timestamp = now
+        failpoint("transformed")
         self.window.put(draft)
+        failpoint("handed_off")
 
     async def _put_when_full(self) -> None:
         # Only now: what took its time in a transform must not find that the timer has gone by.

@@ -9,6 +9,7 @@ from typing import Any
 
 from rivven_connect._catalog import ConfiguredCatalog
 from rivven_connect._errors import ConnectorError
+from rivven_connect._failpoints import failpoint
 from rivven_connect._json import JsonObject, decode_json, encode_json
 from rivven_connect._retry import RetryGuard
 from rivven_connect._source import Source
@@ -177,6 +178,7 @@ class SourceRunner:
         """Bring one unit to its end in every sink; only then does the checkpoint move."""
         name = self.plan.name
         await self._committer.keep("source", name, unit.letters)
+        failpoint("source_letters_kept")
         own = ConnectorCounts("source", name, self.plan.spec.connector_type)
         own.read, own.filtered, own.dropped = unit.read, unit.filtered, unit.dropped
         own.written, own.dead_letters, own.bytes = len(unit.events), len(unit.letters), unit.size
@@ -185,9 +187,12 @@ class SourceRunner:
             for sink in self._sinks:
                 delivered = await sink.deliver(name, unit.events)
                 await self._committer.keep("sink", sink.plan.name, delivered.letters)
+                failpoint("sink_letters_kept")
                 counts.append(delivered.counts)
         states = {key: decode_json(encoded) for key, encoded in unit.states.items()}
+        failpoint("before_commit")
         await self._committer.commit(name, states, counts)
+        failpoint("after_commit")
         before = dict(self._committed)
         for (stream, partition), state in states.items():
             self._committed[f"{stream}/{partition}" if partition else stream] = state
@@ -196,6 +201,7 @@ class SourceRunner:
             self._guard.reset()
         if states:
             await self._acknowledge(source)
+            failpoint("after_acknowledge")
 
     async def _acknowledge(self, source: Source[Any]) -> None:
         """Tell the source what is durable; a failure is tried again and undoes nothing."""

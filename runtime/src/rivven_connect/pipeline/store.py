@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import NoReturn, Protocol, Self
 
 from rivven_connect._errors import AlreadyRunning, StateStoreError
+from rivven_connect._failpoints import failpoint
 from rivven_connect._json import JsonObject
 from rivven_connect._redaction import redact
 from rivven_connect.pipeline.lock import PipelineLock
@@ -146,6 +147,7 @@ class StateStore:
                 "ON CONFLICT DO UPDATE SET value = value + excluded.value",
                 [(*key, amount) for key, amount in counters.items()],
             )
+            failpoint("inside_commit")
 
     def counters(self) -> dict[tuple[str, str], int]:
         """Return the totals over all runs: (connector, counter) -> sum."""

@@ -35,6 +35,9 @@ class ConnectorCounts:
     dropped: int = 0
     retries: int = 0
     bytes: int = 0
+    errors: int = 0
+    rate_limited: int = 0
+    rate_limit_wait_ms: int = 0
     status: ConnectorStatus = ConnectorStatus.STARTING
 
     def stored(self) -> dict[tuple[str, str], int]:
@@ -45,8 +48,31 @@ class ConnectorCounts:
 
     def add(self, other: ConnectorCounts) -> None:
         """Add what another part of the run did."""
-        for name in ("read", "written", "filtered", "dead_letters", "dropped", "retries", "bytes"):
+        for name in _COUNTERS:
             setattr(self, name, getattr(self, name) + getattr(other, name))
+
+
+_COUNTERS = (
+    "read", "written", "filtered", "dead_letters", "dropped", "retries", "bytes", "errors",
+    "rate_limited", "rate_limit_wait_ms",
+)  # fmt: skip
+
+
+@dataclass(slots=True)
+class Gauges:
+    """How one connector stands at this moment; plain values, so any thread may read them."""
+
+    in_flight_records: int = 0
+    """Read and not committed (sources), or waiting to be written (sinks)."""
+    in_flight_bytes: int = 0
+    last_progress: float = field(default_factory=time.monotonic)
+    """Monotonic seconds when it last read, wrote or committed something."""
+    lag_s: float | None = None
+    """Seconds between the newest committed event's own time and its commit."""
+    circuit: str = "closed"
+    """`closed`, `open` or `half_open`."""
+    pinned: bool = False
+    """Whether a failure keeps the checkpoint where it is."""
 
 
 @dataclass
@@ -56,6 +82,8 @@ class RunSummary:
     pipeline: str
     sources: dict[str, ConnectorCounts] = field(default_factory=dict)
     sinks: dict[str, ConnectorCounts] = field(default_factory=dict)
+    gauges: dict[tuple[str, str], Gauges] = field(default_factory=dict)
+    """(`source` or `sink`, name) -> how it stands."""
     drained: bool = False
     """Whether a signal ended the run before its sources did."""
     failed: bool = False
