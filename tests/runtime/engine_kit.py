@@ -9,12 +9,19 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rivven_connect._batch import BatchConfig, EventBatch, Item
+from rivven_connect._batch import (
+    Batch,
+    BatchConfig,
+    Checkpoint,
+    EventBatch,
+    Item,
+    UnfinishedSync,
+)
 from rivven_connect._catalog import Catalog, ConfiguredCatalog, Stream, SyncMode
 from rivven_connect._errors import ConnectorError
 from rivven_connect._events import SourceEvent
 from rivven_connect._registry import Registries
-from rivven_connect._sink import BatchSink, Sink, WriteResult
+from rivven_connect._sink import BatchSink, Sink, TransactionalSink, WriteResult
 from rivven_connect._source import Source
 from rivven_connect._spec import ConnectorKind, ConnectorSpec
 from rivven_connect._state import State
@@ -292,6 +299,7 @@ class MemoryStore:
 
     def __init__(self) -> None:
         self.states: dict[str, dict[str, Any]] = {}
+        self.term = 1
 
     def load(self, source: str) -> dict[str, Any]:
         return dict(self.states.get(source, {}))
@@ -299,6 +307,9 @@ class MemoryStore:
     def commit(self, source: str, states: Mapping[StateKey, Any], counters: Counters) -> None:
         saved = self.states.setdefault(source, {})
         saved.update({stream: value for (stream, _partition), value in states.items()})
+
+    def counters(self) -> dict[tuple[str, str], int]:
+        return {}
 
     def close(self) -> None:
         pass
@@ -343,3 +354,90 @@ def letters(path: Path) -> list[dict[str, Any]]:
 def transient() -> ConnectorError:
     """Return an error that may pass."""
     return ConnectorError.connection("the other side is away")
+
+
+@dataclasses.dataclass
+class Vault:
+    """What a transactional sink holds, kept by the four rules of `Batch`."""
+
+    rows: list[Any] = dataclasses.field(default_factory=list)
+    open_rows: list[tuple[UnfinishedSync, Any]] = dataclasses.field(default_factory=list)
+    state: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
+    batches: list[Batch] = dataclasses.field(default_factory=list)
+    prepared: list[ConfiguredCatalog] = dataclasses.field(default_factory=list)
+
+    def ids(self) -> list[int]:
+        """Return the ids of all rows that a reader sees, sorted; one that is there twice is twice."""
+        return sorted(row["id"] for row in [*self.rows, *(row for _, row in self.open_rows)])
+
+    def commit(self, batch: Batch) -> None:
+        """Take a transaction."""
+        if (sync := batch.sync) is not None:
+            self.open_rows = [
+                (one, row)
+                for one, row in self.open_rows
+                if (one.source, one.stream) != (sync.source, sync.stream) or one == sync
+            ]
+            self.open_rows += [(sync, event.data) for event in batch.events]
+        else:
+            self.rows += [event.data for event in batch.events]
+        for source, states in batch.checkpoint.changed.items():
+            final = [
+                row
+                for one, row in self.open_rows
+                if one.source == source and (one.stream in states or "_state" in states)
+            ]
+            self.rows += final
+            self.open_rows = [pair for pair in self.open_rows if pair[1] not in final]
+        self.state = {name: dict(states) for name, states in batch.checkpoint.state.items()}
+
+
+TransactionScript = Callable[[Batch, int], WriteResult | None]
+"""Called before the commit: raises, or returns failures, or returns None to let it commit."""
+
+
+def make_transactional(
+    script: TransactionScript = lambda _batch, _call: None,
+    *,
+    vault: Vault | None = None,
+    limits: BatchConfig = Limits,
+) -> tuple[type[Sink[EmptyConfig]], Vault]:
+    """Return a transactional sink class and what it holds; it outlives runs as a database does."""
+    held = vault or Vault()
+    calls = [0]
+
+    class Transactional(TransactionalSink[EmptyConfig]):
+        config_type = EmptyConfig
+
+        @classmethod
+        def spec(cls) -> ConnectorSpec:
+            return ConnectorSpec(
+                connector_type="vault",
+                version="1.0.0",
+                kind=ConnectorKind.SINK,
+                delivery=("at_least_once", "upsert", "transactional"),
+            )
+
+        def batch_config(self, config: EmptyConfig) -> BatchConfig:
+            return limits
+
+        async def prepare(self, config: EmptyConfig, catalog: ConfiguredCatalog) -> None:
+            held.prepared.append(catalog)
+
+        async def write_transaction(self, config: EmptyConfig, batch: Batch) -> WriteResult:
+            held.batches.append(batch)
+            calls[0] += 1
+            if found := script(batch, calls[0] - 1):
+                return found
+            held.commit(batch)
+            result = WriteResult()
+            result.add_success(len(batch.events))
+            return result
+
+        async def committed_checkpoint(
+            self, config: EmptyConfig, pipeline: str, sink: str
+        ) -> Checkpoint | None:
+            held.open_rows.clear()
+            return Checkpoint(held.state, {}) if held.state else None
+
+    return Transactional, held

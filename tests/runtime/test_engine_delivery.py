@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -330,3 +331,18 @@ def test_a_flood_of_dead_letters_stops_the_pipeline(tmp_path: Path) -> None:
     )
     with pytest.raises(PipelineError, match="max_ratio"):
         run_plan(simple_plan(tmp_path, source, sink, text + QUICK))
+
+
+@pytest.mark.parametrize("mode", ["append", "upsert"])
+def test_positions_of_two_sources_stay_apart_where_they_are_keys(tmp_path: Path, mode: str) -> None:
+    left, _ = make_source(rows(range(5)))
+    right, _ = make_source(rows(range(5)))
+    sink, sunk = make_sink(delivery=("at_least_once", "upsert"))
+    text = f"""version: "1.0"
+sources: {{a: {{connector: left, topic: t}}, b: {{connector: right, topic: t}}}}
+sinks: {{z: {{connector: dst, topics: [t], mode: {mode}}}}}
+"""
+    known = registries({"left": left, "right": right}, {"dst": sink})
+    run_plan(plan_of(tmp_path, known, text + QUICK))
+    positions = [json.dumps(one.position) for one in sunk.events]
+    assert len(set(positions)) == (10 if mode == "upsert" else 5)

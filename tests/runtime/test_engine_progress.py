@@ -31,7 +31,7 @@ from rivven_connect._spec import ConnectorKind, ConnectorSpec
 from rivven_connect._state import State
 from rivven_connect._transform import Transform, Transformed
 from rivven_connect.pipeline import run_pipeline
-from rivven_connect.pipeline.dead_letters import FloodGuard
+from rivven_connect.pipeline.flood_guard import FloodGuard
 
 SLOW_RETRY = "settings: {retry: {max_retries: 9, initial_backoff_ms: 9000, max_backoff_ms: 9000}}\n"
 

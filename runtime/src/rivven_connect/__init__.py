@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         Item,
         Page,
         Poison,
+        UnfinishedSync,
     )
     from rivven_connect._batcher import (
         AsyncBatcher,
@@ -67,6 +68,7 @@ if TYPE_CHECKING:
     from rivven_connect._json import Json, JsonObject
     from rivven_connect._metrics import Metrics
     from rivven_connect._problems import Problem
+    from rivven_connect._rate_limit import RateLimitConfig, RateLimiter, RateLimitStats
     from rivven_connect._registry import SinkRegistry, SourceRegistry, TransformRegistry
     from rivven_connect._retry import RetryConfig, RetryGuard, RetryResult, retry, retry_detailed
     from rivven_connect._secret import Secret
@@ -92,7 +94,7 @@ if TYPE_CHECKING:
 
 _PLACES = {
     "_adapters": "AnySink AnySource AnyTransform",
-    "_batch": "ArrowBatch Batch BatchConfig Checkpoint EventBatch Item Page Poison",
+    "_batch": "ArrowBatch Batch BatchConfig Checkpoint EventBatch Item Page Poison UnfinishedSync",
     "_batcher": "AsyncBatcher Batcher BatcherConfig Chunk chunk_events partition_events",
     "_catalog": "Catalog ConfiguredCatalog ConfiguredStream DestinationSyncMode Stream SyncMode",
     "_checks": "CheckDetail CheckResult CheckResultBuilder",
@@ -107,6 +109,7 @@ _PLACES = {
     "_metrics": "Metrics",
     "_problems": "Problem",
     "_registry": "SinkRegistry SourceRegistry TransformRegistry",
+    "_rate_limit": "RateLimitConfig RateLimiter RateLimitStats",
     "_retry": "RetryConfig RetryGuard RetryResult retry retry_detailed",
     "_secret": "Secret",
     "_sink": "BatchSink FailedEvent Sink TransactionalSink WriteResult",
@@ -120,7 +123,7 @@ _PLACES = {
 }
 _MODULE_OF = {name: module for module, names in _PLACES.items() for name in names.split()}
 
-__all__ = [  # pinned by a test; sorted
+__all__ = [
     "Action",
     "AlreadyRunning",
     "AnySink",
@@ -170,6 +173,9 @@ __all__ = [  # pinned by a test; sorted
     "PipelineError",
     "Poison",
     "Problem",
+    "RateLimitConfig",
+    "RateLimitStats",
+    "RateLimiter",
     "RecordError",
     "Records",
     "RetryConfig",
@@ -197,6 +203,7 @@ __all__ = [  # pinned by a test; sorted
     "TransformOutput",
     "TransformRegistry",
     "Transformed",
+    "UnfinishedSync",
     "WriteResult",
     "chunk_events",
     "config_schema",

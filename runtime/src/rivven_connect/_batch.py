@@ -109,12 +109,33 @@ class Checkpoint:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class UnfinishedSync:
+    """One attempt at a stream between two resume points; another attempt reads it again.
+
+    `stream` is the source's name for it, whatever a transform made of its events.
+    """
+
+    source: str
+    stream: str
+    attempt: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Batch:
     """What a transactional sink writes in one transaction, checkpoint included.
 
     `epoch` fences stale writers of one (pipeline, sink). It is stable across retries in one run and
-    not across a crash, because batch boundaries move: no sink may skip a batch by it. `sync` names
-    the unfinished sync of streams without resume points, so that its rows can be replaced.
+    not across a crash, because batch boundaries move: no sink may skip a batch by it.
+
+    Without `sync`, the checkpoint covers all events. With it, no checkpoint covers them yet: they
+    are all of one unfinished sync, and must stay replaceable. Four rules keep them exact:
+
+    1. Before a batch with `sync` is written (it may be empty), rows of other attempts of the same
+       source and stream are deleted.
+    2. Its rows are kept apart, by a tag or a table of their own, or are upserted by natural key.
+    3. When `checkpoint.changed` names the source and stream (or the stream `_state`, which stands
+       for all of them), the rows of that sync become final.
+    4. `committed_checkpoint` deletes rows of unfinished syncs: they will be read again.
     """
 
     pipeline: str
@@ -122,7 +143,7 @@ class Batch:
     epoch: int
     events: Sequence[SourceEvent]
     checkpoint: Checkpoint
-    sync: str | None = None
+    sync: UnfinishedSync | None = None
 
 
 Item: TypeAlias = SourceEvent | EventBatch | Poison

@@ -28,7 +28,8 @@ class EventType(enum.StrEnum):
 
 
 _CHANGES = frozenset({EventType.INSERT, EventType.UPDATE, EventType.DELETE})
-_CONTROLS = frozenset({EventType.STATE, EventType.LOG, EventType.SCHEMA})
+CONTROLS = frozenset({EventType.STATE, EventType.LOG, EventType.SCHEMA})
+"""Events for the runtime; every other one carries a record."""
 
 
 class LogLevel(enum.StrEnum):
@@ -105,7 +106,7 @@ class SourceEvent(msgspec.Struct, gc=False, kw_only=True):
     @property
     def is_data(self) -> bool:
         """Whether the event carries a record."""
-        return self.event_type not in _CONTROLS
+        return self.event_type not in CONTROLS
 
     @property
     def is_cdc(self) -> bool:
@@ -115,7 +116,7 @@ class SourceEvent(msgspec.Struct, gc=False, kw_only=True):
     @property
     def is_control(self) -> bool:
         """Whether the event is for the runtime: state, log or schema."""
-        return self.event_type in _CONTROLS
+        return self.event_type in CONTROLS
 
     def before(self) -> Json:
         """Return the record as it was, or None."""

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import dataclasses
 import inspect
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rivven_connect._batch import EventBatch, Item, Page, Poison
@@ -19,6 +19,7 @@ from rivven_connect._json import JsonObject
 from rivven_connect._pump import Pump, as_rows
 from rivven_connect._state import State
 from rivven_connect._streams import StreamSpec
+from rivven_connect._together import read_together
 
 if TYPE_CHECKING:
     from rivven_connect._connector import Connector
@@ -62,25 +63,33 @@ async def run_checks(
 
 
 async def read_streams(
-    source: Source[Any], config: Any, catalog: ConfiguredCatalog, state: State | None
-) -> AsyncIterator[Item]:
-    """Read the chosen streams one after the other through their hooks.
+    source: Source[Any],
+    config: Any,
+    catalog: ConfiguredCatalog,
+    state: State | None,
+    *,
+    concurrency: int = 1,
+    isolate: bool = False,
+) -> AsyncGenerator[Item, None]:
+    """Read the chosen streams through their hooks, at most `concurrency` at once.
 
     A sync is one pass over all of them. Streams without resume points inside a sync mark their end
-    with its number, so that a crash in a later stream does not repeat them.
+    with its number, so that a crash in a later stream does not repeat them. With `isolate`, a
+    failing stream does not end the others.
+
+    Raises:
+        Exception: what the first failing hook raised; with `isolate`, when the others are done.
     """
     known = state or State()
     sync_id = (known.get_global_as(FINISHED, int) or 0) + 1
-    marks_end = False
-    for configured in catalog.streams:
-        reader = _StreamReader(source, config, configured, known, sync_id)
-        marks_end = marks_end or reader.marks_end
-        # Closed here and not by the garbage collector, which would close a hook after its source.
-        async with contextlib.aclosing(reader.read()) as items:
-            async for item in items:
-                yield item
-        marks_end = marks_end or reader.marks_end
-    if marks_end:
+    readers = [_StreamReader(source, config, one, known, sync_id) for one in catalog.streams]
+    marks_end = any(reader.marks_end for reader in readers)
+    streams = [reader.read() for reader in readers]
+    # Closed here and not by the garbage collector, which would close a hook after its source.
+    async with contextlib.aclosing(read_together(streams, concurrency, isolate=isolate)) as items:
+        async for item in items:
+            yield item
+    if marks_end or any(reader.marks_end for reader in readers):
         yield state_event({FINISHED: sync_id})
 
 

@@ -13,9 +13,16 @@ from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
 from typing import Any, Self
 
 from rivven_connect._errors import ConnectorError
+from rivven_connect._json import encode_json
 
 CHUNK_ROWS = 1_000
 """The most rows that wait between a hook and its reader."""
+
+_CHUNK_BYTES = 1024 * 1024
+"""The most bytes that wait, as far as a sample of the rows tells."""
+
+_SAMPLED = 4
+"""One row in so many is measured: encoding all of them would cost as much as the work itself."""
 
 _GATHER_S = 0.005
 """Seconds that the first row of a plain generator waits for company; one timer per chunk."""
@@ -44,6 +51,7 @@ class Pump:
         self._waiting: deque[Any] = deque()
         self._arrived = asyncio.Event()
         self._announced = False
+        self._bytes = 0
         self._space = asyncio.Event()
         self._stopped = False
         self._done = False
@@ -69,6 +77,7 @@ class Pump:
             self._arrived.clear()  # before looking, so that what arrives meanwhile wakes us
             self._announced = False
             count = len(self._waiting)
+            self._bytes = 0
             if count:
                 yield [self._waiting.popleft() for _ in range(count)]
                 self._space.set()
@@ -92,7 +101,7 @@ class Pump:
         async for row in rows:
             waiting.append(row)
             arrived.set()
-            if len(waiting) >= CHUNK_ROWS or not isinstance(row, dict):
+            if self._is_full(row):
                 await self._wait_for_space()
 
     async def _pull_sync(self) -> None:
@@ -108,9 +117,18 @@ class Pump:
             if not self._announced:
                 self._announced = True
                 loop.call_soon_threadsafe(loop.call_later, _GATHER_S, self._arrived.set)
-            if self._stopped or len(self._waiting) >= CHUNK_ROWS or not isinstance(row, dict):
+            if self._stopped or self._is_full(row):
                 return True
         return False
+
+    def _is_full(self, row: Any) -> bool:
+        """Whether the reader must take what waits, of which `row` is the last, before the next."""
+        count = len(self._waiting)
+        if count >= CHUNK_ROWS or not isinstance(row, dict):
+            return True
+        if count % _SAMPLED == 1:
+            self._bytes += _SAMPLED * _size(row)
+        return self._bytes >= _CHUNK_BYTES
 
     async def _wait_for_space(self) -> None:
         """Let the reader take what waits: a page, or a full chunk, is not read over."""
@@ -124,3 +142,11 @@ class Pump:
             await self._rows.aclose()
         elif inspect.isgenerator(self._rows):
             await asyncio.to_thread(self._rows.close)
+
+
+def _size(row: Any) -> int:
+    """Return the encoded size of a row; what is not JSON is found out later."""
+    try:
+        return len(encode_json(row))
+    except (TypeError, ValueError, RecursionError):
+        return 0

@@ -69,6 +69,9 @@ class Sink(Connector[ConfigT], ABC):
     checks: ClassVar[Sequence[_hooks.CheckHook]] = ()
     """The declared check hooks."""
 
+    overwrites: ClassVar[bool] = False
+    """Whether `prepare` replaces what a stream's place held before, where the mode is `overwrite`."""
+
     async def check(self, config: ConfigT) -> CheckResult:
         """Say whether the sink can do its work; by default, run the declared check hooks."""
         return await _hooks.run_checks(self, self.checks, config)
@@ -140,10 +143,29 @@ class TransactionalSink(Sink[ConfigT]):
         """Return the checkpoint that the system holds, or None; on start it wins."""
 
     async def write(self, config: ConfigT, events: AsyncIterator[SourceEvent]) -> WriteResult:
-        """Write the events in one transaction, without a checkpoint."""
-        collected = [event async for event in events]
-        nothing = Checkpoint({}, {})
-        return await self.write_transaction(config, Batch("", "", 0, collected, nothing))
+        """Write the events in one transaction, without a checkpoint.
+
+        Where the sink refuses some of them for good, nothing was committed: the rest is written
+        without them.
+        """
+        pending = [event async for event in events]
+        total = WriteResult()
+        while pending:
+            result = await self.write_transaction(
+                config, Batch("", "", 0, pending, Checkpoint({}, {}))
+            )
+            if not result.has_failures():
+                _add(total, result)
+                break
+            refused = {id(one.event) for one in result.failed_events if not one.retryable}
+            if len(refused) < result.records_failed:
+                reason = result.errors[0] if result.errors else "the transaction failed"
+                total.add_failure(len(pending), reason)
+                break
+            result.records_written = result.bytes_written = 0
+            _add(total, result)
+            pending = [event for event in pending if id(event) not in refused]
+        return total
 
 
 def _declared_limits(sink: Sink[ConfigT], config: ConfigT) -> BatchConfig:

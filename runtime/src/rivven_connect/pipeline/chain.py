@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
+import enum
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,15 +14,25 @@ import msgspec
 
 from rivven_connect._errors import ConnectorError, RecordError, RivvenError
 from rivven_connect._events import SourceEvent
-from rivven_connect._json import decode_json, encode_json
 from rivven_connect._retry import RetryConfig, RetryGuard
 from rivven_connect._transform import Transform, apply_transform
 from rivven_connect.pipeline.dead_letters import DeadLetter, error_class, event_letter
 from rivven_connect.pipeline.failures import classify, stop_error
 from rivven_connect.pipeline.lifecycle import open_connector
+from rivven_connect.pipeline.originals import Original, unreadable
 from rivven_connect.pipeline.plan import TransformPlan
 
 _ORDINAL_BITS = 20
+
+
+class _Dropped(enum.Enum):
+    DROPPED = enum.auto()
+
+
+_DROPPED = _Dropped.DROPPED
+
+Leaf = SourceEvent | DeadLetter | _Dropped
+"""What one input record has come to: events, and what failed in between, in order."""
 
 
 @dataclass(slots=True)
@@ -66,46 +78,38 @@ class TransformChain:
             PipelineError: a transform failed and `on_error` is `stop`; `into` is as it was.
         """
         origin = (event.sub_index, event.position, event.timestamp)
-        current = [event]
-        found = Transformed()
+        leaves: list[Leaf] = [event]
         for plan, transform in self._steps:
-            following: list[SourceEvent] = []
-            for one in current:
-                if plan.when is not None and not plan.when.matches(one):
+            following: list[Leaf] = []
+            for one in leaves:
+                if not isinstance(one, SourceEvent) or (
+                    plan.when is not None and not plan.when.matches(one)
+                ):
                     following.append(one)
                 else:
-                    following += await self._step(plan, transform, one, source, found)
-            current = following
-        into.events += _numbered(current, origin)
-        into.letters += found.letters
-        into.dropped += found.dropped
-        into.filtered += not (current or found.letters or found.dropped)
+                    following += await self._step(plan, transform, one, source)
+            leaves = following
+        _number(leaves, origin, into)
 
     async def _step(
-        self,
-        plan: TransformPlan,
-        transform: Transform[Any],
-        event: SourceEvent,
-        source: str,
-        found: Transformed,
-    ) -> Sequence[SourceEvent]:
-        """Return what one transform makes of one event; note the event where it fails."""
-        before = b"null"
+        self, plan: TransformPlan, transform: Transform[Any], event: SourceEvent, source: str
+    ) -> Sequence[Leaf]:
+        """Return what one transform makes of one event, or what is left of it where it fails."""
+        before: Original | None = None
         try:
             # A transform may change its event in place, and a dead letter keeps what was.
-            before = encode_json(event.data)
+            before = Original.of(event)
             return await self._call(plan, transform, event, before)
         except Exception as error:
             if plan.on_error == "stop" or not _is_record_failure(error):
                 raise stop_error(f"{plan.path} ({plan.name})", error) from error
             if plan.on_error == "drop":
-                found.dropped += 1
-            else:
-                found.letters.append(self._letter(plan, event, before, error, source))
-            return ()
+                return (_DROPPED,)
+            kept = before.event() if before else unreadable(event)
+            return (self._letter(plan, kept, error, source),)
 
     async def _call(
-        self, plan: TransformPlan, transform: Transform[Any], event: SourceEvent, before: bytes
+        self, plan: TransformPlan, transform: Transform[Any], event: SourceEvent, before: Original
     ) -> Sequence[SourceEvent]:
         """Apply one transform; a failure that may pass is tried again on the untouched record."""
         guard = RetryGuard(self._retry)
@@ -116,14 +120,13 @@ class TransformChain:
                 failure = classify(error)
                 if not (isinstance(failure, ConnectorError) and guard.should_retry(failure)):
                     raise
-                event.data = decode_json(before)
+                before.restore(event)
                 await asyncio.sleep(guard.record_attempt(failure) / 1000)
 
     def _letter(
         self,
         plan: TransformPlan,
         event: SourceEvent,
-        before: bytes,
         error: Exception,
         source: str,
     ) -> DeadLetter:
@@ -135,7 +138,7 @@ class TransformChain:
             sink=self._sink,
             error=str(error),
             error_class=error_class(error),
-            record=decode_json(before),
+            record=event.data,
         )
 
 
@@ -146,21 +149,37 @@ def _is_record_failure(error: Exception) -> bool:
     return not isinstance(error, OSError)
 
 
-def _numbered(events: Sequence[SourceEvent], origin: tuple[int, Any, Any]) -> list[SourceEvent]:
-    """Give events what names them: the origin's position, and their ordinal below its own.
+def _number(leaves: Sequence[Leaf], origin: tuple[int, Any, Any], into: Transformed) -> None:
+    """Give each leaf what names it, and put it where it belongs.
 
-    The origin's ordinal moves up, so that fan-outs of fan-outs stay apart. An event that a
-    transform returned twice becomes two: events are told apart by identity.
+    The position is the origin's. The origin's ordinal moves up, so that fan-outs of fan-outs stay
+    apart. A leaf that failed has an ordinal too: what its siblings are called does not depend on it.
+    It is never 0 beside siblings, because a sink may take 0 for the start of a new version. An event
+    that a transform returned twice becomes two, because events are told apart by identity.
     """
     base, position, timestamp = origin
-    found: list[SourceEvent] = []
-    for ordinal, event in enumerate(events):
-        repeated = any(event is other for other in found)
-        one = msgspec.structs.replace(event) if repeated else event
-        one.sub_index = (base << _ORDINAL_BITS) | ordinal
-        if one.position is None:
-            one.position = position
-        if one.timestamp is None:
-            one.timestamp = timestamp
-        found.append(one)
-    return found
+    seen: set[int] = set()
+    into.filtered += not leaves
+    for ordinal, leaf in enumerate(leaves):
+        number = (base << _ORDINAL_BITS) | ordinal
+        if leaf is _DROPPED:
+            into.dropped += 1
+        elif isinstance(leaf, DeadLetter):
+            apart = len(leaves) if len(leaves) > 1 and not ordinal else ordinal
+            into.letters.append(
+                dataclasses.replace(
+                    leaf,
+                    sub_index=(base << _ORDINAL_BITS) | apart,
+                    position=position if leaf.position is None else leaf.position,
+                    timestamp=leaf.timestamp or timestamp,
+                )
+            )
+        elif isinstance(leaf, SourceEvent):
+            one = msgspec.structs.replace(leaf) if id(leaf) in seen else leaf
+            seen.add(id(leaf))
+            one.sub_index = number
+            if one.position is None:
+                one.position = position
+            if one.timestamp is None:
+                one.timestamp = timestamp
+            into.events.append(one)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from rivven_connect._adapters import check_connector, opened
 from rivven_connect._checks import CheckResult
+from rivven_connect._network import set_network_policy
 from rivven_connect.pipeline.failures import stop_error
 from rivven_connect.pipeline.plan import PipelinePlan, SourcePlan
 from rivven_connect.pipeline.selection import configured_catalog
@@ -23,6 +24,7 @@ class ConnectorCheck:
 
 async def check_pipeline(plan: PipelinePlan) -> AsyncIterator[ConnectorCheck]:
     """Yield the check of every source, then of every sink."""
+    set_network_policy(plan.settings.network)
     for source in plan.sources:
         result = await check_connector(source.factory.create(), source.config)
         yield ConnectorCheck("source", source.name, result)
@@ -37,6 +39,7 @@ async def check_selection(plan: PipelinePlan, source: SourcePlan) -> list[str]:
     Raises:
         RivvenError: it cannot say what it offers, or does not offer what was chosen.
     """
+    set_network_policy(plan.settings.network)
     connector = source.factory.create()
     try:
         async with opened(connector, source.config):

@@ -13,8 +13,8 @@ from rivven_connect.pipeline.dead_letters import DeadLetter, DeadLetterFile
 from rivven_connect.pipeline.failures import stop_error
 from rivven_connect.pipeline.observer import Observer
 from rivven_connect.pipeline.plan import PipelinePlan
-from rivven_connect.pipeline.store import StateKey, Store
-from rivven_connect.pipeline.summary import ConnectorCounts, ConnectorStatus, RunSummary
+from rivven_connect.pipeline.store import EDITED, StateKey, Store
+from rivven_connect.pipeline.summary import ConnectorCounts, RunSummary
 
 T = TypeVar("T")
 
@@ -30,15 +30,36 @@ class Committer:
         self._observer = observer
         owners = [("source", one) for one in plan.sources] + [("sink", one) for one in plan.sinks]
         self._files = {
-            (kind, owner.name): DeadLetterFile(owner.dead_letter, plan.name)
+            (kind, owner.name): DeadLetterFile(owner.dead_letter, plan.name, owner=owner)
             for kind, owner in owners
             if owner.dead_letter is not None
         }
+        self._heard: dict[str, dict[tuple[str, str], int]] = {}
         self._thread = concurrent.futures.ThreadPoolExecutor(1, "rivven-commit")
+
+    @property
+    def term(self) -> int:
+        """The number of this run in the life of its state: raised at each start."""
+        return self._store.term
 
     async def load(self, source: str) -> dict[str, JsonObject]:
         """Return the saved state of a source: stream -> object."""
         return await self._run(lambda: self._store.load(source))
+
+    async def edited(self, source: str) -> set[str]:
+        """Return what a person has edited in the saved state since the last run: streams, or "".
+
+        Asked once; the next commit of the source says that it was heard.
+        """
+        owner = f"source:{source}"
+        totals = await self._run(self._store.counters)
+        found = {
+            key: total
+            for key, total in totals.items()
+            if total and key[0] == owner and key[1].partition(":")[0] == EDITED
+        }
+        self._heard[source] = {key: -total for key, total in found.items()}
+        return {name.partition(":")[2] for _, name in found}
 
     async def keep(self, kind: str, name: str, letters: Sequence[DeadLetter]) -> None:
         """Make dead letters of one source or sink durable.
@@ -69,6 +90,7 @@ class Committer:
                 pipeline must not go on (this flush is then saved).
         """
         counters = {key: value for one in counts for key, value in one.stored().items()}
+        counters.update(self._heard.pop(source, {}))
         try:
             await self._run(lambda: self._store.commit(source, states, counters))
         except Exception as error:
@@ -76,7 +98,6 @@ class Committer:
         for one in counts:
             known = self._summary.sources if one.kind == "source" else self._summary.sinks
             known[one.name].add(one)
-            known[one.name].status = ConnectorStatus.RUNNING
         self._observer.committed(source, counts[0].read)
         for one in counts:
             file = self._files.get((one.kind, one.name))
@@ -86,16 +107,6 @@ class Committer:
     async def close(self) -> None:
         """Wait for what is being written; a cancelled caller does not stop it."""
         await asyncio.to_thread(self._thread.shutdown)
-
-    def retried(self, source: str) -> None:
-        """Count that a source is opened again; until its next commit it is unhealthy."""
-        counts = self._summary.sources[source]
-        counts.retries += 1
-        counts.status = ConnectorStatus.UNHEALTHY
-
-    def failed(self, source: str) -> None:
-        """Note that a source has ended with an error."""
-        self._summary.sources[source].status = ConnectorStatus.FAILED
 
     async def _run(self, call: Callable[[], T]) -> T:
         """Run on the committing thread; once begun, a call ends even if its caller is cancelled."""

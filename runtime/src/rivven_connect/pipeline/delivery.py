@@ -1,56 +1,73 @@
-"""The writing half: one sink, fed in batches, until every record has come to an end."""
+"""The writing half: one sink and its task; it takes batches from its inbox and brings them to an end."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
-from collections.abc import AsyncIterator, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from typing import Any
 
 from rivven_connect._batch import BatchConfig
 from rivven_connect._catalog import ConfiguredCatalog
-from rivven_connect._errors import ConnectorError, PipelineError, RecordError
 from rivven_connect._events import SourceEvent
 from rivven_connect._failpoints import failpoint
-from rivven_connect._json import decode_json, encode_json
-from rivven_connect._retry import RetryGuard
-from rivven_connect._sink import BatchSink, Sink, WriteResult
+from rivven_connect._json import JsonObject
+from rivven_connect._sink import Sink, TransactionalSink
 from rivven_connect.pipeline.chain import TransformChain, Transformed
-from rivven_connect.pipeline.dead_letters import DeadLetter, error_class, event_letter
-from rivven_connect.pipeline.failures import classify, stop_error
+from rivven_connect.pipeline.committer import Committer
+from rivven_connect.pipeline.failures import stop_error
+from rivven_connect.pipeline.inbox import Inbox
+from rivven_connect.pipeline.ledger import Entry, Ledger
 from rivven_connect.pipeline.lifecycle import open_connector
 from rivven_connect.pipeline.observer import Observer
-from rivven_connect.pipeline.plan import SinkPlan
-from rivven_connect.pipeline.summary import ConnectorCounts
-from rivven_connect.pipeline.verdict import judge
-
-_log = logging.getLogger("rivven_connect.sink")
-
-
-@dataclass(slots=True)
-class Delivered:
-    """What became of the events of one delivery; all of them are durable or in `letters`."""
-
-    counts: ConnectorCounts
-    letters: list[DeadLetter] = field(default_factory=list)
+from rivven_connect.pipeline.originals import Original
+from rivven_connect.pipeline.patience import Patience
+from rivven_connect.pipeline.plan import SinkPlan, SourcePlan
+from rivven_connect.pipeline.rejection import Origins, sink_counts
+from rivven_connect.pipeline.selection import catalog_for_sink
+from rivven_connect.pipeline.summary import ConnectorCounts, Gauges
+from rivven_connect.pipeline.transactions import ByStream, States, TransactionWriter
+from rivven_connect.pipeline.writing import RecordWriter
 
 
 class SinkRunner:
-    """Drives one sink. Several sources may deliver to it; it writes for one at a time."""
+    """Drives one sink. All sources that reach it put their pieces into its inbox."""
 
-    def __init__(self, plan: SinkPlan, observer: Observer, *, shares_events: bool) -> None:
+    def __init__(
+        self,
+        plan: SinkPlan,
+        committer: Committer,
+        *,
+        observer: Observer,
+        counts: ConnectorCounts,
+        gauges: Gauges,
+        pipeline: str,
+        shares_events: bool,
+    ) -> None:
         self.plan = plan
-        self._observer = observer
+        self._committer = committer
+        self._gauges = gauges
+        self._pipeline = pipeline
         self._shares_events = shares_events
         self._chain = TransformChain(plan.transforms, plan.retry, sink=plan.name)
-        self._lock = asyncio.Lock()
         self._sink: Sink[Any] = plan.factory.create()
         self._limits = BatchConfig()
+        self.inbox = Inbox(self._limits, gauges)
+        self._patience = Patience(
+            f"sink {plan.name!r}", plan, observer, counts, gauges, pipeline=pipeline
+        )
+        self._catalogs: dict[str, tuple[SourcePlan, ConfiguredCatalog]] = {}
+        self._ledgers: list[Ledger] = []
+        self._writer: RecordWriter | TransactionWriter | None = None
+        self._counted = sink_counts(plan)
+        self._busy = asyncio.Lock()
+        self._is_broken = False
 
-    async def open(self, stack: contextlib.AsyncExitStack) -> None:
-        """Open the sink and its transforms; the stack closes them."""
+    async def open(self, stack: contextlib.AsyncExitStack) -> States | None:
+        """Open the sink and its transforms; the stack closes them.
+
+        Return the checkpoint of a transactional sink: source -> stream -> state.
+        """
         try:
             context = open_connector(self._sink, self.plan.config, f"sink {self.plan.name!r}")
             await stack.enter_async_context(context)
@@ -58,197 +75,159 @@ class SinkRunner:
         except Exception as error:
             raise stop_error(f"sink {self.plan.name!r} cannot be opened", error) from error
         await self._chain.open(stack)
+        self.inbox = Inbox(self._limits, self._gauges)
+        if self.plan.delivery != "transactional" or not isinstance(self._sink, TransactionalSink):
+            self._writer = RecordWriter(self.plan, self._sink, self._limits, self._patience)
+            return None
+        writer = TransactionWriter(
+            self.plan,
+            self._sink,
+            self._patience,
+            lambda letters: self._committer.keep("sink", self.plan.name, letters),
+            pipeline=self._pipeline,
+            term=self._committer.term,
+        )
+        self._writer = writer
+        found = await writer.committed()
+        return {} if found is None else {name: dict(at) for name, at in found.state.items()}
 
     @property
     def limits(self) -> BatchConfig:
         """When a batch of this sink is full."""
         return self._limits
 
-    async def prepare(self, catalog: ConfiguredCatalog) -> None:
+    async def prepare(self, sources: Sequence[tuple[SourcePlan, ConfiguredCatalog]]) -> None:
         """Tell the sink the streams that it will get."""
-        guard = RetryGuard(self.plan.retry)
+        for plan, catalog in sources:
+            self._catalogs[plan.name] = (plan, catalog)
+        chosen = catalog_for_sink(self.plan, self._catalogs.values())
+        guard = self._patience.guard()
         while True:
             try:
-                await self._sink.prepare(self.plan.config, catalog)
-            except Exception as error:  # noqa: BLE001  # a connector may raise anything; `_pause` decides
-                await self._pause(guard, error)
+                await self._sink.prepare(self.plan.config, chosen)
+            except Exception as error:  # noqa: BLE001  # a connector may raise anything; `pause` decides
+                await self._patience.pause(guard, error)
             else:
                 return
 
-    async def deliver(self, source: str, events: Sequence[SourceEvent]) -> Delivered:
-        """Transform and write the events and make them durable.
+    def start_at(self, source: str, state: dict[str, JsonObject]) -> None:
+        """Note where a source stands before anything of the run is written."""
+        if isinstance(self._writer, TransactionWriter):
+            self._writer.begin(source, state)
+
+    async def begin(self, source: str, state: dict[str, JsonObject], ledger: Ledger) -> None:
+        """Get ready for a session of a source that starts at `state`."""
+        self._ledgers.append(ledger)
+        if self._is_broken:
+            ledger.break_off()
+        elif isinstance(self._writer, TransactionWriter):
+            async with self._busy:
+                self._writer.begin(source, state)
+                await self._writer.abandon(source)
+
+    def end(self, ledger: Ledger) -> None:
+        """Forget the ledger of a session that is over."""
+        self._ledgers.remove(ledger)
+
+    async def run(self) -> None:
+        """Deliver what comes into the inbox until cancelled.
 
         Raises:
-            PipelineError: a record has come to no end; nothing of this may be committed.
+            RivvenError: a record has come to no end; nothing behind it will be committed.
         """
-        async with self._lock:
-            counts = ConnectorCounts("sink", self.plan.name, self.plan.spec.connector_type)
-            counts.read = len(events)
-            changed = await self._transform(source, events)
-            counts.filtered, counts.dropped = changed.filtered, changed.dropped
-            guard = RetryGuard(self.plan.retry)
+        try:
             while True:
-                attempt = _Attempt(self.plan, source, ConnectorCounts("", "", ""))
-                try:
-                    failpoint("before_write")
-                    for chunk in self._chunks(changed.events):
-                        await self._write(chunk, attempt)
-                    failpoint("after_write")
-                    await self._sink.flush(self.plan.config)
-                    failpoint("after_flush")
-                except Exception as error:  # noqa: BLE001  # a connector may raise anything; `_pause` decides
-                    # Nobody knows what a failed flush kept: everything since the last one is
-                    # written again.
-                    await self._pause(guard, error)
-                    counts.retries += 1
-                else:
-                    break
-            counts.add(attempt.counts)
-            letters = changed.letters + attempt.letters
-            counts.dead_letters = len(letters)
-            return Delivered(counts, letters)
+                entries, hurried = await self.inbox.take()
+                async with self._busy:
+                    await self._deliver(entries, hurried=hurried)
+        except BaseException:
+            self._is_broken = True
+            for ledger in self._ledgers:
+                ledger.break_off()
+            raise
 
-    async def _transform(self, source: str, events: Sequence[SourceEvent]) -> Transformed:
+    async def _deliver(self, entries: Sequence[Entry], *, hurried: bool) -> None:
+        if entries and (catalog := entries[0].piece.catalog) is not None:
+            plan, _ = self._catalogs[entries[0].source]
+            await self.prepare([(plan, catalog)])
+            entries[0].done()
+        elif isinstance(self._writer, TransactionWriter):
+            await self._transact(self._writer, entries, hurried=hurried)
+        elif isinstance(self._writer, RecordWriter):
+            await self._write(self._writer, entries)
+        self._gauges.last_progress = asyncio.get_running_loop().time()
+
+    async def _write(self, writer: RecordWriter, entries: Sequence[Entry]) -> None:
+        """Write the events of all pieces, make them durable, and say so."""
+        changed = Transformed()
+        origins = Origins()
+        for entry in entries:
+            origins.groups.append(
+                (entry.source, await self._transform(entry, entry.piece.events, changed))
+            )
+        counts = sink_counts(self.plan)
+        if any(events for _, events in origins.groups):
+            attempt = await writer.write(origins)
+            counts = attempt.counts
+            changed.letters += attempt.letters
+        await self._keep(entries, changed, counts)
+        self._finish(entries, counts)
+
+    async def _transact(
+        self, writer: TransactionWriter, entries: Sequence[Entry], *, hurried: bool
+    ) -> None:
+        """Write what is covered by resume points, with them, and the rest where it cannot wait."""
+        changed = Transformed()
+        split: list[tuple[Entry, ByStream]] = []
+        for entry in entries:
+            streams: ByStream = []
+            for key, before, behind in entry.piece.by_stream():
+                covered = await self._transform(entry, before, changed)
+                streams.append((key, covered, await self._transform(entry, behind, changed)))
+            split.append((entry, streams))
+        own = sink_counts(self.plan)
+        # Before the transaction: the other order can lose a dead letter.
+        await self._keep(entries, changed, own)
+        # In a hurry, what already waited when this batch came has waited long enough.
+        overdue = hurried and writer.waiting > 0
+        full = writer.waiting >= self._limits.max_records
+        through, counts = await writer.write(split, everything=full or overdue)
+        counts.add(own)
+        if writer.waiting:
+            self.inbox.remind(hurry=hurried)
+        self._counted.add(counts)
+        self._finish(through, self._counted)
+
+    def _finish(self, entries: Sequence[Entry], counts: ConnectorCounts) -> None:
+        """Say that pieces are through; the last one takes the counts to the next commit."""
+        for entry in entries[:-1]:
+            entry.done()
+        if entries:
+            entries[-1].done(counts if counts != sink_counts(self.plan) else None)
+            self._counted = sink_counts(self.plan)
+
+    async def _keep(
+        self, entries: Sequence[Entry], changed: Transformed, counts: ConnectorCounts
+    ) -> None:
+        """Make the dead letters of a delivery durable, and count what was not written."""
+        await self._committer.keep("sink", self.plan.name, changed.letters)
+        failpoint("sink_letters_kept")
+        counts.read = sum(len(entry.piece.events) for entry in entries)
+        counts.filtered += changed.filtered
+        counts.dropped += changed.dropped
+        counts.dead_letters += len(changed.letters)
+
+    async def _transform(
+        self, entry: Entry, events: list[SourceEvent], into: Transformed
+    ) -> list[SourceEvent]:
+        """Return what the sink's transforms make of events; what fails goes into `into`."""
         if not self._chain:
-            return Transformed(list(events))
+            return events
         found = Transformed()
         for event in events:
-            own = _copy(event) if self._shares_events else event
-            await self._chain.apply(own, source, found)
-        return found
-
-    def _chunks(self, events: list[SourceEvent]) -> Iterator[list[SourceEvent]]:
-        """Cut to the sink's limits; an event larger than the limit goes alone."""
-        limits = self._limits
-        chunk: list[SourceEvent] = []
-        size = 0
-        for event in events:
-            event_size = event.estimated_size()
-            if chunk and (len(chunk) >= limits.max_records or size + event_size > limits.max_bytes):
-                yield chunk
-                chunk, size = [], 0
-            chunk.append(event)
-            size += event_size
-        if chunk:
-            yield chunk
-
-    async def _write(self, chunk: Sequence[SourceEvent], attempt: _Attempt) -> None:
-        """Write until no event of the chunk is open: written, or rejected for good."""
-        guard = RetryGuard(self.plan.retry)
-        pending = chunk
-        while pending:
-            try:
-                result = await self._call(pending)
-                verdict = judge(result, pending, order_safe=self.plan.spec.order_safe)
-            except Exception as error:  # noqa: BLE001  # a connector may raise anything; `_pause` decides
-                failure = classify(error)
-                if isinstance(failure, RecordError) and self.plan.on_error != "stop":
-                    await self._isolate(pending, failure, attempt, guard.attempt + 1)
-                    return
-                await self._pause(guard, error)
-                attempt.counts.retries += 1
-                continue
-            for failed in verdict.rejected:
-                attempt.reject(failed.event, failed.error, "rejected", guard.attempt + 1)
-            attempt.counts.written += len(pending) - len(verdict.rejected) - len(verdict.again)
-            attempt.counts.bytes += result.bytes_written
-            if verdict.again:
-                await self._pause(guard, ConnectorError.transient(verdict.reason))
-                attempt.counts.retries += 1
-            pending = verdict.again
-
-    async def _isolate(
-        self,
-        events: Sequence[SourceEvent],
-        failure: RecordError,
-        attempt: _Attempt,
-        tries: int,
-    ) -> None:
-        """Find the record that made a whole write fail by writing each alone."""
-        if len(events) == 1:
-            attempt.reject(events[0], str(failure), error_class(failure), tries)
-            return
-        for event in events:
-            await self._write([event], attempt)
-
-    async def _call(self, events: Sequence[SourceEvent]) -> WriteResult:
-        config = self.plan.config
-        if isinstance(self._sink, BatchSink):
-            return await self._sink.write_batch(config, events)
-        feed = _Feed(events)
-        result = await self._sink.write(config, feed)
-        if not feed.exhausted and not result.has_failures():
-            raise ConnectorError.internal(
-                "write returned before it had taken all events, and reported no failure"
-            )
-        return result
-
-    async def _pause(self, guard: RetryGuard, error: Exception) -> None:
-        """Wait before the next try, or raise what ends the pipeline."""
-        failure = classify(error)
-        if not (isinstance(failure, ConnectorError) and guard.should_retry(failure)):
-            raise stop_error(f"sink {self.plan.name!r}", error) from error
-        delay_ms = guard.record_attempt(failure)
-        self._observer.retrying(f"sink {self.plan.name!r}", failure, delay_ms)
-        await asyncio.sleep(delay_ms / 1000)
-
-
-@dataclass(slots=True)
-class _Attempt:
-    """What one pass over the events of a delivery has come to."""
-
-    plan: SinkPlan
-    source: str
-    counts: ConnectorCounts
-    letters: list[DeadLetter] = field(default_factory=list)
-
-    def reject(self, event: SourceEvent, error: str, error_class: str, tries: int) -> None:
-        """Give an event up, as `on_error` says."""
-        where = f"sink {self.plan.name!r} rejected a record of {event.stream!r}: {error}"
-        if self.plan.on_error == "stop":
-            raise PipelineError(where)
-        if self.plan.on_error == "drop":
-            self.counts.dropped += 1
-            _log.warning("dropped: %s", where)
-            return
-        self.letters.append(
-            event_letter(
-                event,
-                kind="sink",
-                path=f"sinks/{self.plan.name}",
-                source=self.source,
-                sink=self.plan.name,
-                error=error,
-                error_class=error_class,
-                record=event.data,
-                attempt=tries,
-            )
-        )
-
-
-class _Feed(AsyncIterator[SourceEvent]):
-    """A finite iterator over events that knows whether all were taken."""
-
-    def __init__(self, events: Sequence[SourceEvent]) -> None:
-        self._events = iter(events)
-        self.exhausted = False
-
-    async def __anext__(self) -> SourceEvent:
-        for event in self._events:
-            return event
-        self.exhausted = True
-        raise StopAsyncIteration
-
-
-def _copy(event: SourceEvent) -> SourceEvent:
-    """Return an event that a transform may change although other sinks get the same one."""
-    return SourceEvent(
-        stream=event.stream,
-        data=decode_json(encode_json(event.data)),
-        event_type=event.event_type,
-        namespace=event.namespace,
-        timestamp=event.timestamp,
-        metadata=event.metadata,
-        position=event.position,
-        sub_index=event.sub_index,
-    )
+            own = Original.of(event).event() if self._shares_events else event
+            await self._chain.apply(own, entry.source, found)
+        into.letters += found.letters
+        into.filtered += found.filtered
+        into.dropped += found.dropped
+        return found.events

@@ -10,6 +10,7 @@ _PROMISES = {
     "L0": "loss is possible and counted",
     "L1": "at least once: nothing is lost, a crash may repeat records",
     "L2": "effectively once: nothing is lost, repeated records are absorbed by their key",
+    "L3": "exactly once in the sink: records and checkpoint are committed together there",
 }
 
 
@@ -40,24 +41,29 @@ class PathGuarantee:
 
 def explain(plan: PipelinePlan) -> list[PathGuarantee]:
     """Return the guarantee of every path, never stronger than its weakest part."""
-    return [
-        _path(source, sink, plan.settings.max_in_flight)
-        for source in plan.sources
-        for sink in plan.sinks_of(source)
-    ]
+    return [_path(plan, source, sink) for source in plan.sources for sink in plan.sinks_of(source)]
 
 
-def _path(source: SourcePlan, sink: SinkPlan, max_in_flight: int) -> PathGuarantee:
+def _path(plan: PipelinePlan, source: SourcePlan, sink: SinkPlan) -> PathGuarantee:
+    level, reasons = _level(plan, source, sink)
+    if level == "L1":
+        bound = plan.settings.max_in_flight
+        reasons.append(f"a crash repeats at most {bound} records plus those since the last state")
+    return PathGuarantee(source.name, sink.name, level, (*reasons, *_notes(source)))
+
+
+def _level(plan: PipelinePlan, source: SourcePlan, sink: SinkPlan) -> tuple[str, list[str]]:
     lossy = _losses(source, sink)
     if lossy:
-        return PathGuarantee(source.name, sink.name, "L0", tuple(lossy))
-    weak = _weaknesses(source, sink)
-    notes = _notes(source)
+        return "L0", lossy
+    if plan.leader_of(source) is sink:
+        return "L3", [
+            f"{sink.name} commits records and checkpoint of {source.name} in one transaction"
+        ]
+    weak = _weaknesses(plan, source, sink)
     if weak:
-        bound = f"a crash repeats at most {max_in_flight} records plus those since the last state"
-        return PathGuarantee(source.name, sink.name, "L1", (*weak, bound, *notes))
-    reason = f"{source.name} has stable positions and {sink.name} upserts by key"
-    return PathGuarantee(source.name, sink.name, "L2", (reason, *notes))
+        return "L1", weak
+    return "L2", [f"{source.name} has stable positions and {sink.name} upserts by key"]
 
 
 def _losses(source: SourcePlan, sink: SinkPlan) -> list[str]:
@@ -75,12 +81,16 @@ def _losses(source: SourcePlan, sink: SinkPlan) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _weaknesses(source: SourcePlan, sink: SinkPlan) -> list[str]:
+def _weaknesses(plan: PipelinePlan, source: SourcePlan, sink: SinkPlan) -> list[str]:
     found = []
-    if sink.delivery != "upsert" or sink.mode != "upsert":
+    if sink.delivery == "transactional":
+        others = ", ".join(one.name for one in plan.sinks_of(source) if one is not sink)
+        found.append(
+            f"{source.name} also feeds {others}: the checkpoint of {sink.name} cannot decide "
+            "where it begins"
+        )
+    elif sink.delivery != "upsert" or sink.mode != "upsert":
         found.append(f"{sink.name} appends: it cannot recognise a record that comes again")
-    if "transactional" in sink.spec.delivery:
-        found.append("transactional delivery is not available in this version")
     if source.spec.position != "stable":
         found.append(f"{source.name} does not promise stable positions")
     found += [

@@ -52,6 +52,10 @@ def classify(error: Exception) -> RivvenError:
 def stop_error(where: str, error: Exception) -> RivvenError:
     """Return what ends the pipeline: says where; keeps the exit code of the state store and input."""
     found = classify(error)
+    if isinstance(found, StateStoreError) and found is not error:
+        full = StateStoreError(f"{where}: {found}")
+        full.__cause__ = error
+        return full
     if isinstance(found, PipelineError | InputError):
         return found
     stopped = PipelineError(f"{where}: {found}")

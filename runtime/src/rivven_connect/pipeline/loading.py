@@ -15,7 +15,6 @@ from pydantic import BaseModel, ValidationError
 from rivven_connect._documents import Document, load_document
 from rivven_connect._errors import InputError
 from rivven_connect._problems import Problem
-from rivven_connect.pipeline.availability import unavailable
 from rivven_connect.pipeline.file import Block, PipelineFile
 
 Loc = tuple[str | int, ...]
@@ -60,12 +59,11 @@ def load_pipeline(path: Path | str) -> LoadedPipeline:
         problems = [_problem(document, detail) for detail in details]
         raise InputError(sorted(problems, key=lambda one: (one.line, one.column))) from None
     loaded = LoadedPipeline(Path(path), file, document)
-    missing = [
-        loaded.problem("RVN715", at, f"{message} is not available in this version", hint=hint)
-        for at, message, hint in unavailable(file)
-    ]
-    if missing:
-        raise InputError(missing)
+    if file.settings.workers > 1:
+        message = "workers above 1 is not available in this version"
+        raise InputError(
+            [loaded.problem("RVN715", ("settings", "workers"), message, hint="remove it")]
+        )
     return loaded
 
 

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from rivven_connect._batch import BatchConfig
+from rivven_connect._circuit import CircuitBreakerConfig
 from rivven_connect._problems import Problem
+from rivven_connect._rate_limit import RateLimitConfig
 from rivven_connect._registry import Factory
 from rivven_connect._retry import RetryConfig
 from rivven_connect._sink import BatchSink, Sink, TransactionalSink
@@ -54,6 +56,8 @@ class ConnectorPlan:
     spec: ConnectorSpec
     transforms: tuple[TransformPlan, ...]
     retry: RetryConfig
+    rate_limit: RateLimitConfig
+    circuit_breaker: CircuitBreakerConfig | None
     dead_letter: DeadLetterPlan | None
     on_error: str
 
@@ -65,6 +69,14 @@ class SourcePlan(ConnectorPlan):
     factory: Factory[Source[Any]]
     topic: str
     streams: tuple[StreamBlock, ...] | None
+    concurrency: int = 1
+    isolate_streams: bool = False
+    on_schema_change: str = "evolve"
+
+    @property
+    def reads_by_hooks(self) -> bool:
+        """Whether the runtime reads the streams one by one; else the source does it all itself."""
+        return self.factory.cls.read is Source.read
 
 
 @dataclass(frozen=True)
@@ -107,3 +119,21 @@ class PipelinePlan:
     def sinks_of(self, source: SourcePlan) -> tuple[SinkPlan, ...]:
         """Return the sinks that receive what `source` publishes."""
         return tuple(sink for sink in self.sinks if source.topic in sink.topics)
+
+    def qualifies_positions(self, source: SourcePlan) -> bool:
+        """Whether positions of `source` must name it, because they are keys beside another's.
+
+        Two sources may give the same position to different records of streams of one name.
+        """
+        return any(
+            sink.mode == "upsert" and sum(one.topic in sink.topics for one in self.sources) > 1
+            for sink in self.sinks_of(source)
+        )
+
+    def leader_of(self, source: SourcePlan) -> SinkPlan | None:
+        """Return the transactional sink whose checkpoint decides where `source` begins, if any.
+
+        It must be the only sink of the source: another one may have got less.
+        """
+        sinks = self.sinks_of(source)
+        return sinks[0] if len(sinks) == 1 and sinks[0].delivery == "transactional" else None

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from rivven_connect._circuit import CircuitBreakerConfig
 from rivven_connect._errors import InputError
+from rivven_connect._rate_limit import RateLimitConfig
 from rivven_connect._registry import Registries
 from rivven_connect._retry import RetryConfig
+from rivven_connect._sink import TransactionalSink
 from rivven_connect._spec import ConnectorSpec
 from rivven_connect.pipeline.configs import PipelineValues
 from rivven_connect.pipeline.file import (
+    Block,
     ConnectorBlock,
     PipelineFile,
     RetryBlock,
@@ -29,7 +34,8 @@ from rivven_connect.pipeline.plan import (
 from rivven_connect.pipeline.predicate import Predicate
 
 _ENGINE_RETRY = RetryConfig(max_retries=10)
-_DELIVERIES = ("upsert", "at_least_once")
+_DELIVERIES = ("transactional", "upsert", "at_least_once")
+"""The strongest first."""
 
 
 def plan_pipeline(
@@ -102,34 +108,63 @@ class _Planner:
     ) -> None:
         self._problems.append(self._loaded.problem(code, at, message, hint=hint, key=key))
 
-    def _warn_of_limits(self, at: tuple[str, str], spec: ConnectorSpec | None) -> None:
-        """Say what the connector's manifest asks for and this engine does not do yet."""
-        declared = spec.runtime if spec else {}
-        for key in sorted({"rate_limit", "circuit_breaker", "concurrency"} & declared.keys()):
-            if declared[key] in (None, 1):
-                continue
-            self._problems.append(
-                self._loaded.problem(
-                    "RVN715",
-                    (*at, "connector"),
-                    f"the connector declares {key}, which this version does not apply",
-                    severity="warning",
-                )
-            )
-
     def _source(self, name: str, block: SourceBlock) -> SourcePlan | None:
         at = ("sources", name)
         found = self._values.connector("source", at, block.connector, block.config)
         common = self._common(at, block, found.spec if found else None)
         if found is None:
             return None
-        return SourcePlan(
+        plan = SourcePlan(
             **common,
             config=found.config,
             factory=found.factory,
             topic=block.topic or name,
             streams=tuple(block.streams) if block.streams is not None else None,
+            concurrency=block.concurrency or int(found.spec.runtime.get("concurrency") or 1),
+            isolate_streams=block.isolate_streams,
+            on_schema_change=block.on_schema_change,
         )
+        self._check_streams(at, block, plan)
+        return plan
+
+    def _check_streams(self, at: tuple[str, str], block: SourceBlock, plan: SourcePlan) -> None:
+        """Refuse what this source, or this environment, cannot do."""
+        asked = {
+            "concurrency": (block.concurrency or 1) > 1,
+            "isolate_streams": block.isolate_streams,
+        }
+        for key, is_asked in asked.items():
+            if is_asked and not plan.reads_by_hooks:
+                self._add(
+                    "RVN722",
+                    (*at, key),
+                    f"{block.connector} reads its streams by itself: {key} does not apply",
+                    hint="remove it, or give each stream a source of its own",
+                    key=True,
+                )
+        if block.on_schema_change == "dead_letter" and plan.dead_letter is None:
+            self._add(
+                "RVN718",
+                (*at, "on_schema_change"),
+                "on_schema_change: dead_letter needs a `dead_letter` block",
+                hint="add dead_letter: {path: dlq/NAME.jsonl} to the source",
+            )
+        if importlib.util.find_spec("jsonschema_rs") is not None:
+            return
+        places: list[tuple[str | int, ...]] = [
+            ("streams", index, "validate")
+            for index, stream in enumerate(block.streams or ())
+            if stream.validate_
+        ]
+        if block.on_schema_change == "dead_letter":
+            places.append(("on_schema_change",))
+        for place in places:
+            self._add(
+                "RVN723",
+                (*at, *place),
+                "checking records against their schema needs the extra `validate`",
+                hint="pip install 'rivven-connect[validate]'",
+            )
 
     def _sink(self, name: str, block: SinkBlock) -> SinkPlan | None:
         at = ("sinks", name)
@@ -137,10 +172,17 @@ class _Planner:
         common = self._common(at, block, found.spec if found else None)
         if found is None:
             return None
-        delivery = self._delivery(at, block, found.spec.delivery)
+        offered = [
+            one
+            for one in found.spec.delivery
+            if one != "transactional" or issubclass(found.factory.cls, TransactionalSink)
+        ]
+        delivery = self._delivery(at, block, offered)
         mode = block.mode or ("upsert" if delivery == "upsert" else "append")
         if mode == "upsert" and "upsert" not in found.spec.delivery:
             self._add("RVN719", (*at, "mode"), f"{block.connector} does not offer upsert")
+        if mode == "overwrite" and not found.factory.cls.overwrites:
+            self._add("RVN719", (*at, "mode"), f"{block.connector} does not offer overwrite")
         return SinkPlan(
             **common,
             config=found.config,
@@ -166,7 +208,6 @@ class _Planner:
     def _common(
         self, at: tuple[str, str], block: ConnectorBlock, spec: ConnectorSpec | None
     ) -> dict[str, Any]:
-        self._warn_of_limits((at[0], at[1]), spec)
         dead_letter = self._dead_letter(block)
         on_error = block.on_error or ("dead_letter" if dead_letter else "stop")
         self._check_on_error((*at, "on_error"), on_error, dead_letter)
@@ -179,6 +220,8 @@ class _Planner:
             "spec": spec,
             "transforms": tuple(one for one in transforms if one),
             "retry": self._retry(spec, block.retry),
+            "rate_limit": RateLimitConfig(**_declared(spec, "rate_limit", block.rate_limit)),
+            "circuit_breaker": _circuit(spec, block.circuit_breaker),
             "dead_letter": dead_letter,
             "on_error": on_error,
         }
@@ -256,3 +299,15 @@ class _Planner:
                     hint="list it in a sink's `topics`, or set enabled: false",
                     key=True,
                 )
+
+
+def _declared(spec: ConnectorSpec | None, key: str, own: Block | None) -> dict[str, Any]:
+    """Return a block of the file, completed by what the connector's manifest declares."""
+    declared = (spec.runtime.get(key) or {}) if spec else {}
+    return dict(declared) | (own.model_dump(exclude_unset=True) if own is not None else {})
+
+
+def _circuit(spec: ConnectorSpec | None, own: Block | None) -> CircuitBreakerConfig | None:
+    """Return the breaker that the file or the connector asks for; without either there is none."""
+    given = _declared(spec, "circuit_breaker", own)
+    return CircuitBreakerConfig(**given) if given or own is not None else None

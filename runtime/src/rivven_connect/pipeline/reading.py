@@ -1,26 +1,30 @@
-"""The reading half of a source: items in, units of known size out, transforms in between."""
+"""The reading half of a source: items in, pieces of known size out, transforms in between."""
 
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import datetime
 import logging
 from collections.abc import AsyncIterator, Callable
 
 from rivven_connect._adapters import close_iterator
 from rivven_connect._batch import EventBatch, Item, Poison
-from rivven_connect._catalog import ConfiguredCatalog
 from rivven_connect._errors import ConnectorError, PipelineError
-from rivven_connect._events import EventType, SourceEvent
+from rivven_connect._events import CONTROLS, EventType, SourceEvent
 from rivven_connect._failpoints import failpoint
-from rivven_connect._json import Json, JsonObject, decode_json, encode_json
+from rivven_connect._json import Json, encode_json
 from rivven_connect._redaction import redact
 from rivven_connect._state import GLOBAL_STREAM
+from rivven_connect.metric_names import READ_LATENCY_SECONDS
 from rivven_connect.pipeline.chain import TransformChain, Transformed
 from rivven_connect.pipeline.dead_letters import DeadLetter, event_letter, poison_letter
+from rivven_connect.pipeline.originals import unreadable
+from rivven_connect.pipeline.patience import Patience
 from rivven_connect.pipeline.plan import SourcePlan
+from rivven_connect.pipeline.schemas import StreamSchemas
 from rivven_connect.pipeline.store import StateKey
-from rivven_connect.pipeline.window import RECORD_OVERHEAD, Unit, Window
+from rivven_connect.pipeline.window import RECORD_OVERHEAD, Piece, Window
 
 _log = logging.getLogger("rivven_connect.source")
 
@@ -29,28 +33,44 @@ _LARGEST_PIECE_BYTES = 1024 * 1024
 _LEVELS = {"trace": 5, "debug": 10, "info": 20, "warn": 30, "error": 40}
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class PieceLimits:
+    """How large a piece may be: no sink splits one."""
+
+    max_records: int = _LARGEST_PIECE
+    max_bytes: int = _LARGEST_PIECE_BYTES
+
+
 class SourceReader:
     """Reads one source into its window; what was read before a failure still counts.
 
-    A draft goes into the window after 1,000 records, or fewer large ones, so that the window's bound
-    in bytes holds; or when the window's timer asks for it.
+    A draft goes into the window as a piece when it is full, or when the window's tick asks for it.
     """
 
     def __init__(
         self,
         plan: SourcePlan,
-        catalog: ConfiguredCatalog,
+        schemas: StreamSchemas,
+        *,
         chain: TransformChain,
+        patience: Patience,
+        limits: PieceLimits,
+        qualifies: bool,
         make_window: Callable[[Callable[[], None]], Window],
     ) -> None:
         self._plan = plan
+        self._schemas = schemas
         self._chain = chain
+        self._transforms = bool(chain)
+        self._qualifies = qualifies
+        self._patience = patience
         self.window = make_window(self.hand_off)
-        self._chosen = {one.stream.full_name(): one for one in catalog.streams}
-        self._selects = plan.streams is not None
-        self._draft = Unit()
+        self._draft = Piece()
+        self._reading = patience.timing(READ_LATENCY_SECONDS)
         self._steps = 0
-        self._piece_bytes = min(_LARGEST_PIECE_BYTES, self.window.max_bytes // 8)
+        self._unpaid = 0
+        self._piece_records = limits.max_records
+        self._piece_bytes = min(limits.max_bytes, self.window.max_bytes // 8)
 
     async def run(self, items: AsyncIterator[Item]) -> None:
         """Read to the end of `items`, or until cancelled; then the window has ended.
@@ -63,7 +83,8 @@ class SourceReader:
             async for item in items:
                 failpoint("read")
                 await self._take(item)
-                await self._put_when_full()
+                if self._is_due():
+                    await self._put()
         finally:
             self.hand_off()
             self.window.end()
@@ -71,7 +92,7 @@ class SourceReader:
 
     def hand_off(self) -> None:
         """Put the draft into the window."""
-        draft, self._draft = self._draft, Unit()
+        draft, self._draft = self._draft, Piece()
         if draft.is_empty():
             return
         now = None
@@ -83,26 +104,33 @@ class SourceReader:
         self.window.put(draft)
         failpoint("handed_off")
 
-    async def _put_when_full(self) -> None:
-        # Only now: what took its time in a transform must not find that the timer has gone by.
+    def _is_due(self) -> bool:
+        """Whether the draft is a full piece; asked once behind every record."""
+        # Only now: what took its time in a transform must not find that the tick has gone by.
         self.window.announce()
         draft = self._draft
         self._steps += 1
-        if (
-            draft.read < min(_LARGEST_PIECE, self.window.free_records())
-            and draft.weight < self._piece_bytes
-            and self._steps < _LARGEST_PIECE
-        ):
-            return
-        self._steps = 0
+        return (
+            self._unpaid >= self._piece_records
+            or draft.weight >= self._piece_bytes
+            or self._steps >= _LARGEST_PIECE
+            or draft.read >= self.window.free_records()
+        )
+
+    async def _put(self) -> None:
+        """Make the draft a piece; pieces wait for room, and the loop gets its turn."""
+        self._reading.stop()
         self.hand_off()
+        unpaid, self._unpaid, self._steps = self._unpaid, 0, 0
+        await self._patience.pace(unpaid)
         await self.window.wait_for_space()
         # A hook that never waits would otherwise keep the loop to itself.
         await asyncio.sleep(0)
+        self._reading = self._patience.timing(READ_LATENCY_SECONDS)
 
     async def _take(self, item: Item) -> None:
         if isinstance(item, SourceEvent):
-            await self._event(item)
+            await self._event(item, (_name(item), ""))
         elif isinstance(item, EventBatch):
             await self._batch(item)
         elif isinstance(item, Poison):
@@ -113,57 +141,69 @@ class SourceReader:
             )
 
     async def _batch(self, batch: EventBatch) -> None:
+        name = f"{batch.namespace}.{batch.stream}" if batch.namespace else batch.stream
+        key = (name, batch.partition)
         for event in batch.events():
             event.state = None
-            await self._event(event)
-            await self._put_when_full()
+            if self._admit(event, key):
+                await self._transform(event, key)
+            if self._is_due():
+                await self._put()
         if batch.state is not None:
-            name = f"{batch.namespace}.{batch.stream}" if batch.namespace else batch.stream
-            self._state((name, batch.partition), batch.state)
+            self._state(key, batch.state)
         if batch.flush:
             self.hand_off()
-            self.window.put(Unit(), urgent=True)
+            self.window.put(Piece(urgent=True))
 
-    async def _event(self, event: SourceEvent) -> None:
-        if event.is_control:
+    async def _event(self, event: SourceEvent, key: StateKey) -> None:
+        if self._admit(event, key):
+            await self._transform(event, key)
+        if event.state is not None and not event.is_control:
+            self._state(key, event.state)
+
+    def _admit(self, event: SourceEvent, key: StateKey) -> bool:
+        """Count an event and bring it to its place; True where the transforms are still to come."""
+        if event.event_type in CONTROLS:
             self._control(event)
-            return
-        name = f"{event.namespace}.{event.stream}" if event.namespace else event.stream
-        chosen = self._chosen.get(name)
-        if chosen is not None and chosen.fields is not None:
-            _keep_fields(event, chosen.fields)
-        if chosen is None and self._selects:
-            self._draft.filtered += 1
-        elif self._chain:
-            await self._transform(event)
-        else:
-            self._add(event)
+            return False
         self._draft.read += 1
-        if event.state is not None:
-            self._state((name, ""), event.state)
+        self._unpaid += 1
+        if self._qualifies and event.position is not None:
+            event.position = [self._plan.name, event.position]
+        if not self._schemas.selects(key[0]):
+            self._draft.filtered += 1
+        elif reason := self._schemas.misfit(key[0], event):
+            self._refuse(event, "schema", reason)
+        else:
+            self._schemas.keep_fields(key[0], event)
+            if self._transforms:
+                return True
+            self._add(event, key)
+        return False
 
-    async def _transform(self, event: SourceEvent) -> None:
+    async def _transform(self, event: SourceEvent, key: StateKey) -> None:
         found = Transformed()
+        # Counted where it ends: the draft may be handed off while the transform waits.
+        self._draft.read -= 1
         await self._chain.apply(event, self._plan.name, found)
-        # The draft may have been handed off meanwhile; it is read only now.
+        self._draft.read += 1
         for one in found.events:
-            self._add(one)
+            self._add(one, key)
         for letter in found.letters:
             self._keep(letter)
         self._draft.filtered += found.filtered
         self._draft.dropped += found.dropped
 
-    def _add(self, event: SourceEvent) -> None:
+    def _add(self, event: SourceEvent, key: StateKey) -> None:
         """Add an event to the draft; one that is not JSON fails like any other bad record."""
         draft = self._draft
         try:
             size = len(encode_json(event.data))
         except (TypeError, ValueError, RecursionError) as error:
-            reason = f"the record is not JSON: {error}"
-            if self._plan.on_error == "stop":
-                raise PipelineError(self._where(event.stream, reason)) from error
-            self._reject(self._letter(event, reason))
+            self._refuse(event, "serialization", f"the record is not JSON: {error}")
             return
+        if not draft.runs or draft.runs[-1][1] != key:
+            draft.runs.append((len(draft.events), key))
         draft.events.append(event)
         draft.size += size
         draft.weight += size + RECORD_OVERHEAD
@@ -187,16 +227,22 @@ class SourceReader:
         else:
             self._keep(letter)
 
-    def _letter(self, event: SourceEvent, reason: str) -> DeadLetter:
-        return event_letter(
-            event,
-            kind="poison",
-            path=f"sources/{self._plan.name}",
-            source=self._plan.name,
-            sink=None,
-            error=reason,
-            error_class="serialization",
-            record=repr(event.data)[:10_000],
+    def _refuse(self, event: SourceEvent, error_class: str, reason: str) -> None:
+        """Give up a record that cannot be taken, as `on_error` says."""
+        if self._plan.on_error == "stop":
+            raise PipelineError(self._where(event.stream, reason))
+        readable = error_class == "schema"
+        self._reject(
+            event_letter(
+                event,
+                kind="schema" if readable else "poison",
+                path=f"sources/{self._plan.name}",
+                source=self._plan.name,
+                sink=None,
+                error=reason,
+                error_class=error_class,
+                record=event.data if readable else unreadable(event).data,
+            )
         )
 
     def _control(self, event: SourceEvent) -> None:
@@ -207,34 +253,28 @@ class SourceReader:
             level = _LEVELS.get(str(event.data.get("level")), logging.INFO)
             message = redact(str(event.data.get("message")))
             _log.log(level, "source %s: %s", self._plan.name, message)
-        else:
-            _log.info("source %s: the schema of %s changed", self._plan.name, event.stream)
+        elif event.event_type is EventType.SCHEMA and isinstance(event.data, dict):
+            catalog = self._schemas.change(_name(event), event.data)
+            if catalog is not None:
+                self.hand_off()
+                self.window.put(Piece(catalog=catalog, urgent=True))
 
     def _state(self, key: StateKey, state: Json) -> None:
         """Note a resume point; an empty one never replaces what is known."""
         if not state:
             return
+        if not isinstance(state, dict):
+            raise ConnectorError.state(f"the state of {key[0]!r} is not an object")
         try:
             encoded = encode_json(state)
-            known: JsonObject = decode_json(encoded)
         except (TypeError, ValueError, RecursionError) as error:
             raise ConnectorError.state(f"the state of {key[0]!r} is not JSON: {error}") from error
-        if not isinstance(known, dict):
-            raise ConnectorError.state(f"the state of {key[0]!r} is not an object")
         self._draft.states[key] = encoded
+        self._draft.covers[key] = len(self._draft.events)
 
     def _where(self, stream: str, reason: str) -> str:
         return f"source {self._plan.name!r}, stream {stream!r}: {reason}"
 
 
-def _keep_fields(event: SourceEvent, fields: list[str]) -> None:
-    if event.event_type is EventType.UPDATE and isinstance(event.data, dict):
-        event.data = {side: _only(record, fields) for side, record in event.data.items()}
-    else:
-        event.data = _only(event.data, fields)
-
-
-def _only(record: Json, fields: list[str]) -> Json:
-    if not isinstance(record, dict):
-        return record
-    return {name: record[name] for name in fields if name in record}
+def _name(event: SourceEvent) -> str:
+    return f"{event.namespace}.{event.stream}" if event.namespace else event.stream

@@ -1,33 +1,37 @@
-"""One source from open to close: read, deliver, commit, acknowledge, and try again."""
+"""One source from open to close: read, hand to the sinks, commit behind them, acknowledge."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
+from rivven_connect import _hooks
+from rivven_connect._batch import Item
 from rivven_connect._catalog import ConfiguredCatalog
-from rivven_connect._errors import ConnectorError
 from rivven_connect._failpoints import failpoint
-from rivven_connect._json import JsonObject, decode_json, encode_json
-from rivven_connect._retry import RetryGuard
+from rivven_connect._json import JsonObject
 from rivven_connect._source import Source
 from rivven_connect._state import State
 from rivven_connect.pipeline.chain import TransformChain
 from rivven_connect.pipeline.committer import Committer
 from rivven_connect.pipeline.delivery import SinkRunner
-from rivven_connect.pipeline.failures import classify, stop_error
+from rivven_connect.pipeline.ledger import Ledger, SinkGone
 from rivven_connect.pipeline.lifecycle import open_connector
 from rivven_connect.pipeline.loading import LoadedPipeline
 from rivven_connect.pipeline.observer import Observer
+from rivven_connect.pipeline.patience import Patience
 from rivven_connect.pipeline.plan import SourcePlan
-from rivven_connect.pipeline.reading import SourceReader
+from rivven_connect.pipeline.reading import PieceLimits, SourceReader
+from rivven_connect.pipeline.schemas import StreamSchemas
 from rivven_connect.pipeline.selection import configured_catalog
-from rivven_connect.pipeline.summary import ConnectorCounts
-from rivven_connect.pipeline.window import FlushLimits, Unit, Window
+from rivven_connect.pipeline.settling import Settler
+from rivven_connect.pipeline.summary import ConnectorCounts, Gauges
+from rivven_connect.pipeline.window import Piece, Window
 
-_PLAIN_LIMITS = FlushLimits(max_records=1_000, max_bytes=1024 * 1024, max_wait=0.1)
+_TICK_S = 0.1
+"""Seconds that a trickle waits for company before it is handed to the sinks."""
 
 
 class SourceRunner:
@@ -38,35 +42,44 @@ class SourceRunner:
         plan: SourcePlan,
         sinks: Sequence[SinkRunner],
         committer: Committer,
-        observer: Observer,
         *,
+        observer: Observer,
+        counts: ConnectorCounts,
+        gauges: Gauges,
         max_records: int,
         max_bytes: int,
+        qualifies: bool,
         loaded: LoadedPipeline,
     ) -> None:
         self.plan = plan
         self.catalog = ConfiguredCatalog()
         self._sinks = sinks
         self._committer = committer
-        self._observer = observer
+        self._gauges = gauges
         self._max_records = max_records
         self._max_bytes = max_bytes
+        self._qualifies = qualifies
         self._loaded = loaded
         self._chain = TransformChain(plan.transforms, plan.retry)
         self._stack = contextlib.AsyncExitStack()
         self._source: Source[Any] | None = None
-        self._committed: dict[str, JsonObject] = {}
         self._draining = asyncio.Event()
         self._reading: asyncio.Task[None] | None = None
-        self._guard = RetryGuard(plan.retry)
+        self._patience = Patience(
+            f"source {plan.name!r}", plan, observer, counts, gauges, pipeline=loaded.path.stem
+        )
+        self._guard = self._patience.guard()
+        self._settler = Settler(plan, committer, self._patience, self._guard, gauges)
 
-    async def open(self) -> None:
-        """Load the state, open the source and choose its streams.
+    async def open(self, state: dict[str, JsonObject]) -> None:
+        """Open the source and choose its streams; `state` is where it begins.
 
         Raises:
-            RivvenError: the state cannot be read, or the source cannot be opened.
+            RivvenError: the source cannot be opened.
         """
-        self._committed = await self._committer.load(self.plan.name)
+        self._settler.committed = state
+        for sink in self._sinks:
+            sink.start_at(self.plan.name, self._settler.snapshot())
         while True:
             try:
                 source = await self._connect()
@@ -81,13 +94,17 @@ class SourceRunner:
         """Read to the end, or until drained; a failure that may pass starts a new session.
 
         Raises:
+            SinkGone: a sink has failed; its own error says why.
             RivvenError: what ended the source; everything before it is committed.
         """
         while not self._draining.is_set():
             try:
                 source = self._source or await self._connect()
-                await self._acknowledge(source)
-                await self._session(source)
+                await self._settler.acknowledge(source)
+                if not self._draining.is_set():
+                    await self._session(source)
+            except SinkGone:
+                raise
             except Exception as error:  # noqa: BLE001  # a connector may raise anything; `_back_off` decides
                 await self._back_off(error)
             else:
@@ -115,16 +132,10 @@ class SourceRunner:
 
     async def _back_off(self, error: Exception) -> None:
         """Close, then wait before the next try, or raise what ends the source."""
-        failure = classify(error)
         await self._close_after(error)
-        if not (isinstance(failure, ConnectorError) and self._guard.should_retry(failure)):
-            self._committer.failed(self.plan.name)
-            raise stop_error(f"source {self.plan.name!r}", error) from error
-        delay_ms = self._guard.record_attempt(failure)
-        self._committer.retried(self.plan.name)
-        self._observer.retrying(f"source {self.plan.name!r}", failure, delay_ms)
+        delay = self._patience.after(self._guard, error)
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(delay_ms / 1000):
+            async with asyncio.timeout(delay):
                 await self._draining.wait()
 
     async def _close_after(self, error: Exception) -> None:
@@ -136,93 +147,96 @@ class SourceRunner:
                 raise error
 
     async def _session(self, source: Source[Any]) -> None:
-        """Read from the last checkpoint until the source ends, fails, or is drained."""
-        reader = SourceReader(self.plan, self.catalog, self._chain, self._window)
-        state = State.from_json(self._snapshot()) if self._committed else None
-        items = source.read(self.plan.config, self.catalog, state)
-        reading = asyncio.create_task(reader.run(items), name=f"read {self.plan.name}")
+        """Read from the last checkpoint until the source ends, fails, or is drained.
+
+        Three tasks: the reader fills the window, this one hands its pieces to the sinks, and the
+        settler commits what all of them have.
+        """
+        ledger = Ledger(self.plan.name)
+        for sink in self._sinks:
+            await sink.begin(self.plan.name, self._settler.snapshot(), ledger)
+        reader = SourceReader(
+            self.plan,
+            StreamSchemas(self.plan, self.catalog),
+            chain=self._chain,
+            patience=self._patience,
+            limits=self._piece_limits(),
+            qualifies=self._qualifies,
+            make_window=self._window,
+        )
+        window = reader.window
+        reading = asyncio.create_task(reader.run(self._items(source)), name="read")
+        settling = asyncio.create_task(self._settler.run(source, ledger, window), name="settle")
         # Not only the reader's own end: a task that is cancelled before its first step never runs.
-        reading.add_done_callback(lambda _: reader.window.end())
+        reading.add_done_callback(lambda _: window.end())
+        settling.add_done_callback(lambda _: window.end())
         self._reading = reading
+        if self._draining.is_set():
+            reading.cancel()
         try:
-            while (unit := await reader.window.take()) is not None:
-                await self._deliver(source, unit)
-                reader.window.release(unit)
+            while (piece := await window.next()) is not None:
+                await self._hand_out(piece, ledger)
+            await self._hand_out(Piece(urgent=True), ledger)
+            ledger.close()
+            await settling
         finally:
             self._reading = None
             reading.cancel()
-            await asyncio.wait([reading])
+            settling.cancel()
+            await asyncio.wait([reading, settling])
+            for sink in self._sinks:
+                sink.end(ledger)
         if not reading.cancelled() and (error := reading.exception()) is not None:
             raise error
 
+    def _items(self, source: Source[Any]) -> AsyncIterator[Item]:
+        saved = self._settler.snapshot()
+        state = State.from_json(saved) if saved else None
+        if not self.plan.reads_by_hooks:
+            return source.read(self.plan.config, self.catalog, state)
+        return _hooks.read_streams(
+            source,
+            self.plan.config,
+            self.catalog,
+            state,
+            concurrency=self.plan.concurrency,
+            isolate=self.plan.isolate_streams,
+        )
+
+    async def _hand_out(self, piece: Piece, ledger: Ledger) -> None:
+        """Enter a piece and put it before the sinks; its dead letters are durable first."""
+        await self._committer.keep("source", self.plan.name, piece.letters)
+        failpoint("source_letters_kept")
+        sinks = [sink for sink in self._sinks if _concerns(piece, sink)]
+        entry = ledger.add(piece, len(sinks))
+        for sink in sinks:
+            sink.inbox.put(entry)
+        self._gauges.last_progress = asyncio.get_running_loop().time()
+
     def _window(self, collect: Callable[[], None]) -> Window:
+        waits = [sink.limits.max_wait_ms / 1000 for sink in self._sinks]
         return Window(
             max_records=self._max_records,
             max_bytes=self._max_bytes,
-            limits=self._limits(),
+            tick=min([_TICK_S, *waits]),
             collect=collect,
+            gauges=self._gauges,
         )
 
-    def _limits(self) -> FlushLimits:
-        """Return when to flush: as the most impatient of the batching sinks wants it."""
-        batching = [sink.limits for sink in self._sinks if sink.plan.is_batching]
-        if not batching:
-            return _PLAIN_LIMITS
-        return FlushLimits(
-            max_records=min(one.max_records for one in batching),
-            max_bytes=min(one.max_bytes for one in batching),
-            max_wait=min(one.max_wait_ms for one in batching) / 1000,
+    def _piece_limits(self) -> PieceLimits:
+        """Return how large a piece may be: as the smallest batch of the sinks, and even paced."""
+        largest = PieceLimits()
+        records = [sink.limits.max_records for sink in self._sinks]
+        if self.plan.rate_limit.events_per_second:
+            records.append(max(1, int(self.plan.rate_limit.events_per_second / 10)))
+        return PieceLimits(
+            max_records=min([largest.max_records, *records]),
+            max_bytes=min([largest.max_bytes, *(sink.limits.max_bytes for sink in self._sinks)]),
         )
 
-    async def _deliver(self, source: Source[Any], unit: Unit) -> None:
-        """Bring one unit to its end in every sink; only then does the checkpoint move."""
-        name = self.plan.name
-        await self._committer.keep("source", name, unit.letters)
-        failpoint("source_letters_kept")
-        own = ConnectorCounts("source", name, self.plan.spec.connector_type)
-        own.read, own.filtered, own.dropped = unit.read, unit.filtered, unit.dropped
-        own.written, own.dead_letters, own.bytes = len(unit.events), len(unit.letters), unit.size
-        counts = [own]
-        if unit.events:
-            for sink in self._sinks:
-                delivered = await sink.deliver(name, unit.events)
-                await self._committer.keep("sink", sink.plan.name, delivered.letters)
-                failpoint("sink_letters_kept")
-                counts.append(delivered.counts)
-        states = {key: decode_json(encoded) for key, encoded in unit.states.items()}
-        failpoint("before_commit")
-        await self._committer.commit(name, states, counts)
-        failpoint("after_commit")
-        before = dict(self._committed)
-        for (stream, partition), state in states.items():
-            self._committed[f"{stream}/{partition}" if partition else stream] = state
-        # A source that delivers the same again and fails again gets no further.
-        if self._committed != before or not self.plan.spec.replayable:
-            self._guard.reset()
-        if states:
-            await self._acknowledge(source)
-            failpoint("after_acknowledge")
 
-    async def _acknowledge(self, source: Source[Any]) -> None:
-        """Tell the source what is durable; a failure is tried again and undoes nothing."""
-        if not self._committed or type(source).acknowledge is Source.acknowledge:
-            return
-        guard = RetryGuard(self.plan.retry)
-        while True:
-            try:
-                await source.acknowledge(self.plan.config, State.from_json(self._snapshot()))
-            except Exception as error:
-                failure = classify(error)
-                if not (isinstance(failure, ConnectorError) and guard.should_retry(failure)):
-                    where = f"source {self.plan.name!r}: acknowledge"
-                    raise stop_error(where, error) from error
-                delay_ms = guard.record_attempt(failure)
-                self._observer.retrying(f"source {self.plan.name!r}", failure, delay_ms)
-                await asyncio.sleep(delay_ms / 1000)
-            else:
-                return
-
-    def _snapshot(self) -> dict[str, JsonObject]:
-        """Return the committed state as a copy: a source may do with it what it likes."""
-        found: dict[str, JsonObject] = decode_json(encode_json(self._committed))
-        return found
+def _concerns(piece: Piece, sink: SinkRunner) -> bool:
+    """Whether a sink must see a piece: for its events, or for what they mean to it."""
+    if piece.events or piece.urgent or piece.catalog is not None:
+        return True
+    return bool(piece.states) and sink.plan.delivery == "transactional"

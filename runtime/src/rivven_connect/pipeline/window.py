@@ -1,31 +1,48 @@
-"""The one buffer of a source: what is read and not yet committed, bounded in records and bytes."""
+"""What a source has read and nobody has committed: bounded in records and bytes."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
+from rivven_connect._catalog import ConfiguredCatalog
 from rivven_connect._events import SourceEvent
+from rivven_connect._state import GLOBAL_STREAM
 from rivven_connect.pipeline.dead_letters import DeadLetter
 from rivven_connect.pipeline.store import StateKey
+from rivven_connect.pipeline.summary import Gauges
 
 RECORD_OVERHEAD = 512
-"""Bytes that a record weighs beyond its JSON."""
+"""Bytes that a record weighs beyond its JSON: Python objects are larger than their text."""
 
 
-@dataclass(slots=True)
-class Unit:
+def state_name(key: StateKey) -> str:
+    """Return the name under which a source gets the state of a stream, or of a part of it."""
+    stream, partition = key
+    return f"{stream}/{partition}" if partition else stream
+
+
+@dataclass(slots=True, eq=False)
+class Piece:
     """Consecutive records of a source, with the states that hold once they are durable.
 
-    `states` are encoded when they are read: a source may go on changing the object it yielded.
+    `states` are encoded when they are read: a source may go on changing the object it yielded. A
+    state covers its stream's events before its place in `covers`; `runs` says which events came
+    from which stream, as (first index, stream and partition), whatever a transform called it.
     """
 
     events: list[SourceEvent] = field(default_factory=list)
     letters: list[DeadLetter] = field(default_factory=list)
     states: dict[StateKey, bytes] = field(default_factory=dict)
+    covers: dict[StateKey, int] = field(default_factory=dict)
+    runs: list[tuple[int, StateKey]] = field(default_factory=list)
+    catalog: ConfiguredCatalog | None = None
+    """The streams as they are from here on, where a schema has changed."""
+    urgent: bool = False
+    """Whether the sinks are to flush now."""
     read: int = 0
     filtered: int = 0
     dropped: int = 0
@@ -33,36 +50,30 @@ class Unit:
     weight: int = 0
 
     def is_empty(self) -> bool:
-        """Whether there is nothing to do: no record and no state."""
+        """Whether there is nothing in it: no record and no state."""
         return not (self.read or self.letters or self.states)
 
-    def extend(self, other: Unit) -> None:
-        """Add what was read after this."""
-        self.events += other.events
-        self.letters += other.letters
-        self.states.update(other.states)
-        self.read += other.read
-        self.filtered += other.filtered
-        self.dropped += other.dropped
-        self.size += other.size
-        self.weight += other.weight
-
-
-@dataclass(frozen=True, slots=True)
-class FlushLimits:
-    """When what waits goes to the sinks, whichever is reached first."""
-
-    max_records: int
-    max_bytes: int
-    max_wait: float
-    """Seconds."""
+    def by_stream(self) -> Iterator[tuple[StateKey, list[SourceEvent], list[SourceEvent]]]:
+        """Yield each stream's events: those that a state of this piece covers, and those behind."""
+        everywhere = self.covers.get((GLOBAL_STREAM, ""), 0)
+        starts = [start for start, _ in self.runs]
+        ends = [*starts, len(self.events)][1:]
+        found: dict[StateKey, tuple[list[SourceEvent], list[SourceEvent]]] = {}
+        for (start, key), end in zip(self.runs, ends, strict=True):
+            cut = min(max(start, everywhere, self.covers.get(key, 0)), end)
+            before, behind = found.setdefault(key, ([], []))
+            before += self.events[start:cut]
+            behind += self.events[cut:end]
+        for key, (before, behind) in found.items():
+            yield key, before, behind
 
 
 class Window:
-    """Between a source's reader and its delivery; taken at `put`, released at commit.
+    """Between a source's reader and its courier; taken at `put`, released at commit.
 
-    No lock, timer or queue operation per record: the reader gathers a draft and puts it in pieces,
-    the delivery waits on one event with one deadline. `collect` makes the reader put its draft now.
+    No lock, timer or queue operation per record: the reader gathers a draft and puts it in pieces;
+    the courier waits on one event with one deadline, the tick. `collect` makes the reader put its
+    draft now.
     """
 
     def __init__(
@@ -70,51 +81,49 @@ class Window:
         *,
         max_records: int,
         max_bytes: int,
-        limits: FlushLimits,
+        tick: float,
         collect: Callable[[], None],
+        gauges: Gauges,
     ) -> None:
         self._max_records = max_records
         self.max_bytes = max_bytes
-        self._limits = limits
+        self._tick = tick
         self._collect = collect
-        self._pending = Unit()
+        self._gauges = gauges
+        self._pieces: deque[Piece] = deque()
         self._since: float | None = None
         self._in_flight = 0
         self._weight = 0
         self._changed = asyncio.Event()
         self._space = asyncio.Event()
-        self._urgent = False
         self._ended = False
 
     def announce(self) -> None:
-        """Say that a draft was begun: from now on it may wait for `max_wait` at most."""
+        """Say that a draft was begun: from now on it may wait for one tick at most."""
         if self._since is None:
-            self._since = time.monotonic()
+            self._since = asyncio.get_running_loop().time()
             self._changed.set()
 
     def free_records(self) -> int:
         """Return how many records may be read before the window is full, at least one."""
         return max(1, self._max_records - self._in_flight)
 
-    def put(self, unit: Unit, *, urgent: bool = False) -> None:
-        """Add what was read; `urgent` asks for a flush now. Never waits: see `wait_for_space`."""
-        self.announce()
-        self._pending.extend(unit)
-        self._in_flight += unit.read
-        self._weight += unit.weight
-        self._urgent = self._urgent or urgent
-        if self._is_due():
-            self._changed.set()
+    def put(self, piece: Piece) -> None:
+        """Add what was read. Never waits: see `wait_for_space`."""
+        self._since = None
+        self._pieces.append(piece)
+        self._account(piece.read, piece.weight)
+        self._changed.set()
 
     def is_full(self) -> bool:
         """Whether the reader must wait."""
         return self._in_flight >= self._max_records or self._weight >= self.max_bytes
 
     async def wait_for_space(self) -> None:
-        """Wait until there is room; meanwhile what is pending is due, however little it is."""
+        """Wait until there is room; the sinks flush at once what they have, however little it is."""
         while self.is_full():
             self._space.clear()
-            self._changed.set()
+            self.put(Piece(urgent=True))
             await self._space.wait()
 
     def end(self) -> None:
@@ -122,42 +131,34 @@ class Window:
         self._ended = True
         self._changed.set()
 
-    async def take(self) -> Unit | None:
-        """Return what is pending as soon as it is due; None after the end."""
-        while True:
-            while not (self._is_due() or self._ended):
-                await self._wait()
-            self._collect()
-            unit, self._pending = self._pending, Unit()
-            self._since, self._urgent = None, False
-            if not unit.is_empty():
-                return unit
+    async def next(self) -> Piece | None:
+        """Return the next piece; a draft is collected after a tick; None after the end."""
+        while not self._pieces:
             if self._ended:
                 return None
+            await self._wait()
+        return self._pieces.popleft()
 
-    def release(self, unit: Unit) -> None:
-        """Give back the room of a committed unit."""
-        self._in_flight -= unit.read
-        self._weight -= unit.weight
+    def release(self, piece: Piece) -> None:
+        """Give back the room of a committed piece."""
+        self._account(-piece.read, -piece.weight)
         self._space.set()
+
+    def _account(self, records: int, weight: int) -> None:
+        self._in_flight += records
+        self._weight += weight
+        self._gauges.in_flight_records = self._in_flight
+        self._gauges.in_flight_bytes = self._weight
 
     async def _wait(self) -> None:
         self._changed.clear()
         left = None
         if self._since is not None:
-            left = self._since + self._limits.max_wait - time.monotonic()
+            left = self._since + self._tick - asyncio.get_running_loop().time()
+        if left is not None and left <= 0:
+            self._since = None
+            self._collect()
+            return
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(left):
                 await self._changed.wait()
-
-    def _is_due(self) -> bool:
-        pending, limits = self._pending, self._limits
-        if self._since is None:
-            return False
-        return (
-            self._urgent
-            or (not pending.is_empty() and self.is_full())
-            or pending.read >= limits.max_records
-            or pending.size >= limits.max_bytes
-            or time.monotonic() - self._since >= limits.max_wait
-        )

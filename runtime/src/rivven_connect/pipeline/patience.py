@@ -1,0 +1,114 @@
+"""When a connector may go on: backoff, the other side's wish, circuit breaker, rate limit."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+
+from rivven_connect._circuit import CircuitBreaker, CircuitState
+from rivven_connect._errors import ConnectorError
+from rivven_connect._metrics import Metrics, Timer
+from rivven_connect._rate_limit import RateLimiter
+from rivven_connect._retry import RetryGuard
+from rivven_connect.pipeline.failures import classify, stop_error
+from rivven_connect.pipeline.observer import Observer
+from rivven_connect.pipeline.plan import ConnectorPlan
+from rivven_connect.pipeline.summary import ConnectorCounts, ConnectorStatus, Gauges
+
+_PROBE_JITTER = 0.1
+"""Part of the reset time by which probes of several processes are spread."""
+
+
+class Patience:
+    """Decides, for one source or sink, whether a failure is waited out, and for how long.
+
+    While the circuit is open nothing is tried; waiting for it costs no try of the budget.
+    """
+
+    def __init__(
+        self,
+        where: str,
+        plan: ConnectorPlan,
+        observer: Observer,
+        counts: ConnectorCounts,
+        gauges: Gauges,
+        *,
+        pipeline: str,
+    ) -> None:
+        self.where = where
+        self._retry = plan.retry
+        self._observer = observer
+        self._counts = counts
+        self._gauges = gauges
+        self._limiter = RateLimiter(plan.rate_limit)
+        self._metrics = Metrics()
+        self._labels = {
+            "pipeline": pipeline,
+            "kind": counts.kind,
+            "name": counts.name,
+            "connector": counts.connector,
+        }
+        self._circuit: CircuitBreaker | None = None
+        if plan.circuit_breaker is not None:
+            clock = asyncio.get_running_loop().time
+            self._circuit = CircuitBreaker(plan.circuit_breaker, name=where, clock=clock)
+
+    def guard(self) -> RetryGuard:
+        """Return a fresh budget of tries."""
+        return RetryGuard(self._retry)
+
+    def succeeded(self) -> None:
+        """Note that the other side answered."""
+        self._gauges.pinned = False
+        self._counts.status = ConnectorStatus.RUNNING
+        if self._circuit is not None:
+            self._circuit.record_success()
+            self._gauges.circuit = self._circuit.state.value
+
+    def after(self, guard: RetryGuard, error: Exception) -> float:
+        """Return how many seconds to wait before the next try.
+
+        Raises:
+            RivvenError: there is no next try; it says where, and what was wrong.
+        """
+        failure = classify(error)
+        self._counts.errors += 1
+        self._counts.status = ConnectorStatus.UNHEALTHY
+        self._gauges.pinned = True
+        if self._circuit is not None:
+            self._circuit.record_failure()
+            self._gauges.circuit = self._circuit.state.value
+        if not (isinstance(failure, ConnectorError) and guard.should_retry(failure)):
+            self._counts.status = ConnectorStatus.FAILED
+            raise stop_error(self.where, error) from error
+        delay_ms = max(guard.record_attempt(failure), self._closed_for_ms())
+        self._counts.retries += 1
+        self._observer.retrying(self.where, failure, delay_ms)
+        return delay_ms / 1000
+
+    async def pause(self, guard: RetryGuard, error: Exception) -> None:
+        """Wait before the next try.
+
+        Raises:
+            RivvenError: there is no next try.
+        """
+        await asyncio.sleep(self.after(guard, error))
+
+    def timing(self, metric: str) -> Timer:
+        """Return a timer that records how long a call took."""
+        return self._metrics.start_timer(metric, labels=self._labels)
+
+    async def pace(self, events: int) -> None:
+        """Wait until the rate limit lets so many events pass; called before every call."""
+        if self._circuit is not None:
+            self._gauges.circuit = self._circuit.state.value
+        waited = await self._limiter.acquire(events)
+        if waited:
+            self._counts.rate_limited += events
+            self._counts.rate_limit_wait_ms += round(waited * 1000)
+
+    def _closed_for_ms(self) -> float:
+        if self._circuit is None or self._circuit.state is not CircuitState.OPEN:
+            return 0.0
+        left = self._circuit.diagnostics().retry_after or 0.0
+        return left * 1000 * (1 + _PROBE_JITTER * random.random())  # noqa: S311  # not a secret

@@ -1,0 +1,77 @@
+"""Records that a sink gives up: dead letters, drops, or the end of the pipeline."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+
+from rivven_connect._errors import PipelineError
+from rivven_connect._events import SourceEvent
+from rivven_connect.pipeline.dead_letters import DeadLetter, event_letter
+from rivven_connect.pipeline.plan import SinkPlan
+from rivven_connect.pipeline.summary import ConnectorCounts
+
+_log = logging.getLogger("rivven_connect.sink")
+
+
+def sink_counts(plan: SinkPlan) -> ConnectorCounts:
+    """Return empty counts of a sink."""
+    return ConnectorCounts("sink", plan.name, plan.spec.connector_type)
+
+
+@dataclass(slots=True)
+class Origins:
+    """Events of one write, by the source that they came from."""
+
+    groups: list[tuple[str, list[SourceEvent]]] = field(default_factory=list)
+
+    def events(self) -> list[SourceEvent]:
+        """Return all events, in the order in which they came."""
+        if len(self.groups) == 1:
+            return self.groups[0][1]
+        return [event for _, events in self.groups for event in events]
+
+    def source_of(self, event: SourceEvent) -> str:
+        """Return the source of one of the events."""
+        last, _ = self.groups[-1]
+        for source, events in self.groups[:-1]:
+            if any(event is one for one in events):
+                return source
+        return last
+
+
+@dataclass(slots=True)
+class Attempt:
+    """What one pass over some events has come to so far."""
+
+    plan: SinkPlan
+    origins: Origins
+    counts: ConnectorCounts
+    letters: list[DeadLetter] = field(default_factory=list)
+
+    def reject(self, event: SourceEvent, error: str, error_class: str, tries: int) -> None:
+        """Give an event up, as `on_error` says.
+
+        Raises:
+            PipelineError: `on_error` is `stop`.
+        """
+        where = f"sink {self.plan.name!r} rejected a record of {event.stream!r}: {error}"
+        if self.plan.on_error == "stop":
+            raise PipelineError(where)
+        if self.plan.on_error == "drop":
+            self.counts.dropped += 1
+            _log.warning("dropped: %s", where)
+            return
+        self.letters.append(
+            event_letter(
+                event,
+                kind="sink",
+                path=f"sinks/{self.plan.name}",
+                source=self.origins.source_of(event),
+                sink=self.plan.name,
+                error=error,
+                error_class=error_class,
+                record=event.data,
+                attempt=tries,
+            )
+        )

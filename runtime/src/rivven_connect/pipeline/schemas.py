@@ -1,0 +1,117 @@
+"""What is known of each stream's records: which are chosen, which fields, and what fits."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from rivven_connect._catalog import ConfiguredCatalog, ConfiguredStream
+from rivven_connect._errors import PipelineError
+from rivven_connect._events import EventType, SourceEvent
+from rivven_connect._json import Json, JsonObject
+from rivven_connect.pipeline.plan import SourcePlan
+from rivven_connect.pipeline.schema_change import compare
+
+_log = logging.getLogger("rivven_connect.source")
+
+Check = Callable[[Json], str | None]
+"""Returns why a record does not fit, or None."""
+
+
+class StreamSchemas:
+    """The chosen streams of one source as they are now."""
+
+    def __init__(self, plan: SourcePlan, catalog: ConfiguredCatalog) -> None:
+        self._plan = plan
+        self._catalog = catalog
+        self._chosen = {one.stream.full_name(): one for one in catalog.streams}
+        self._selective = plan.streams is not None
+        wanted = {block.name for block in plan.streams or () if block.validate_}
+        self._checks: dict[str, Check] = {
+            name: record_check(one.stream.json_schema)
+            for name, one in self._chosen.items()
+            if wanted & {name, one.stream.name}
+        }
+
+    def selects(self, name: str) -> bool:
+        """Whether the records of a stream are wanted; without a selection, all are."""
+        return not self._selective or name in self._chosen
+
+    def misfit(self, name: str, event: SourceEvent) -> str | None:
+        """Return why an event does not fit its stream's schema, where that is to be checked."""
+        check = self._checks.get(name)
+        if check is None or event.event_type is EventType.DELETE:
+            return None
+        return check(event.after())
+
+    def keep_fields(self, name: str, event: SourceEvent) -> None:
+        """Drop the fields that the pipeline did not choose."""
+        chosen = self._chosen.get(name)
+        if chosen is None or chosen.fields is None:
+            return
+        if event.event_type is EventType.UPDATE and isinstance(event.data, dict):
+            event.data = {side: _only(record, chosen.fields) for side, record in event.data.items()}
+        else:
+            event.data = _only(event.data, chosen.fields)
+
+    def change(self, name: str, schema: JsonObject) -> ConfiguredCatalog | None:
+        """Take a stream's new schema, as `on_schema_change` says.
+
+        Return the streams as they are from now on, or None where nothing changes for the sinks.
+
+        Raises:
+            PipelineError: the change is not wanted, or does not fit what was written before.
+        """
+        known = self._chosen.get(name)
+        if known is None:
+            return None
+        changes = compare(known.stream.json_schema, schema)
+        if not changes:
+            return None
+        what = f"source {self._plan.name!r}: the schema of {name!r} changed: " + ", ".join(
+            str(one) for one in changes
+        )
+        if self._plan.on_schema_change == "fail":
+            raise PipelineError(what)
+        if self._plan.on_schema_change == "dead_letter":
+            _log.warning("%s; records that do not fit the known one become dead letters", what)
+            self._checks[name] = record_check(known.stream.json_schema)
+            return None
+        if any(not one.fits for one in changes):
+            raise PipelineError(f"{what}; what was written before does not fit the new type")
+        _log.warning("%s", what)
+        return self._evolve(name, known, schema)
+
+    def _evolve(self, name: str, known: ConfiguredStream, schema: JsonObject) -> ConfiguredCatalog:
+        stream = msgspec.structs.replace(known.stream, json_schema=schema)
+        self._chosen[name] = msgspec.structs.replace(known, stream=stream)
+        if name in self._checks:
+            self._checks[name] = record_check(schema)
+        self._catalog = ConfiguredCatalog(list(self._chosen.values()))
+        return self._catalog
+
+
+def record_check(schema: JsonObject) -> Check:
+    """Return the check of records against a JSON Schema (2020-12, formats asserted)."""
+    import jsonschema_rs  # noqa: PLC0415  # the extra `validate`
+
+    validator: Any = jsonschema_rs.Draft202012Validator(schema, validate_formats=True)
+
+    def check(record: Json) -> str | None:
+        if validator.is_valid(record):
+            return None
+        error = next(iter(validator.iter_errors(record)))
+        place = "/".join(map(str, error.instance_path))
+        rule = str(error.kind.name) if hasattr(error.kind, "name") else "schema"
+        return f"/{place} does not fit the schema ({rule})"
+
+    return check
+
+
+def _only(record: Json, fields: list[str]) -> Json:
+    if not isinstance(record, dict):
+        return record
+    return {name: record[name] for name in fields if name in record}

@@ -1,0 +1,139 @@
+"""Writes events to a plain or batching sink until none is open: written, or given up."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator, Sequence
+from typing import Any
+
+from rivven_connect._batch import BatchConfig
+from rivven_connect._errors import ConnectorError, RecordError
+from rivven_connect._events import SourceEvent
+from rivven_connect._failpoints import failpoint
+from rivven_connect._sink import BatchSink, Sink, WriteResult
+from rivven_connect.metric_names import WRITE_LATENCY_SECONDS
+from rivven_connect.pipeline.dead_letters import error_class
+from rivven_connect.pipeline.failures import classify
+from rivven_connect.pipeline.patience import Patience
+from rivven_connect.pipeline.plan import SinkPlan
+from rivven_connect.pipeline.rejection import Attempt, Origins, sink_counts
+from rivven_connect.pipeline.verdict import judge
+
+
+class RecordWriter:
+    """Drives `write` or `write_batch`, then `flush`; what a failed flush kept is not known."""
+
+    def __init__(
+        self,
+        plan: SinkPlan,
+        sink: Sink[Any],
+        limits: BatchConfig,
+        patience: Patience,
+    ) -> None:
+        self._plan = plan
+        self._sink = sink
+        self._limits = limits
+        self._patience = patience
+
+    async def write(self, origins: Origins) -> Attempt:
+        """Write the events and make them durable; return what became of each.
+
+        Raises:
+            RivvenError: an event has come to no end; nothing of this may be committed.
+        """
+        events = origins.events()
+        guard = self._patience.guard()
+        while True:
+            attempt = Attempt(self._plan, origins, sink_counts(self._plan))
+            try:
+                failpoint("before_write")
+                for chunk in self._chunks(events):
+                    await self._write(chunk, attempt)
+                failpoint("after_write")
+                await self._sink.flush(self._plan.config)
+                failpoint("after_flush")
+            except Exception as error:  # noqa: BLE001  # a connector may raise anything; `pause` decides
+                await self._patience.pause(guard, error)
+            else:
+                self._patience.succeeded()
+                return attempt
+
+    def _chunks(self, events: list[SourceEvent]) -> Iterator[list[SourceEvent]]:
+        """Cut to the sink's limits; an event larger than the limit goes alone."""
+        limits = self._limits
+        chunk: list[SourceEvent] = []
+        size = 0
+        for event in events:
+            event_size = event.estimated_size()
+            if chunk and (len(chunk) >= limits.max_records or size + event_size > limits.max_bytes):
+                yield chunk
+                chunk, size = [], 0
+            chunk.append(event)
+            size += event_size
+        if chunk:
+            yield chunk
+
+    async def _write(self, chunk: Sequence[SourceEvent], attempt: Attempt) -> None:
+        """Write until no event of the chunk is open: written, or rejected for good."""
+        guard = self._patience.guard()
+        pending = chunk
+        while pending:
+            try:
+                result = await self._call(pending)
+                verdict = judge(result, pending, order_safe=self._plan.spec.order_safe)
+            except Exception as error:  # noqa: BLE001  # a connector may raise anything; `pause` decides
+                failure = classify(error)
+                if isinstance(failure, RecordError) and self._plan.on_error != "stop":
+                    await self._isolate(pending, failure, attempt, guard.attempt + 1)
+                    return
+                await self._patience.pause(guard, error)
+                continue
+            for failed in verdict.rejected:
+                attempt.reject(failed.event, failed.error, "rejected", guard.attempt + 1)
+            attempt.counts.written += len(pending) - len(verdict.rejected) - len(verdict.again)
+            attempt.counts.bytes += result.bytes_written
+            if verdict.again:
+                again = ConnectorError.transient(verdict.reason)
+                await self._patience.pause(guard, again)
+            pending = verdict.again
+
+    async def _isolate(
+        self,
+        events: Sequence[SourceEvent],
+        failure: RecordError,
+        attempt: Attempt,
+        tries: int,
+    ) -> None:
+        """Find the record that made a whole write fail by writing each alone."""
+        if len(events) == 1:
+            attempt.reject(events[0], str(failure), error_class(failure), tries)
+            return
+        for event in events:
+            await self._write([event], attempt)
+
+    async def _call(self, events: Sequence[SourceEvent]) -> WriteResult:
+        await self._patience.pace(len(events))
+        config = self._plan.config
+        feed = _Feed(events)
+        with self._patience.timing(WRITE_LATENCY_SECONDS):
+            if isinstance(self._sink, BatchSink):
+                return await self._sink.write_batch(config, events)
+            result = await self._sink.write(config, feed)
+        if not feed.exhausted and not result.has_failures():
+            raise ConnectorError.internal(
+                "write returned before it had taken all events, and reported no failure"
+            )
+        return result
+
+
+class _Feed(AsyncIterator[SourceEvent]):
+    """A finite iterator over events that knows whether all were taken."""
+
+    def __init__(self, events: Sequence[SourceEvent]) -> None:
+        self._events = iter(events)
+        self.exhausted = False
+
+    async def __anext__(self) -> SourceEvent:
+        for event in self._events:
+            return event
+        self.exhausted = True
+        raise StopAsyncIteration
