@@ -4,24 +4,35 @@ from __future__ import annotations
 
 import base64
 import datetime
-import os
-from collections import deque
-from collections.abc import Sequence
+import hashlib
+import logging
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Final
+
+import msgspec
 
 from rivven_connect._batch import Poison
-from rivven_connect._errors import ConnectorError, PipelineError
-from rivven_connect._events import SourceEvent
+from rivven_connect._errors import ConnectorError
+from rivven_connect._events import EventMetadata, SourceEvent
 from rivven_connect._json import Json, JsonObject, encode_json
 from rivven_connect._redaction import redact
-from rivven_connect.pipeline.plan import DeadLetterPlan
+from rivven_connect.pipeline.config_hash import connectors_of
+from rivven_connect.pipeline.flood_guard import FloodGuard
+from rivven_connect.pipeline.plan import ConnectorPlan, DeadLetterPlan
+from rivven_connect.pipeline.private_files import append_lines
+
+FORMAT: Final = 1
+"""The version of the lines that this program writes; without one, a line is older."""
+
+_log = logging.getLogger("rivven_connect.dead_letters")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeadLetter:
     """One record that could not be delivered, as it was before it failed.
 
-    `kind` is `poison`, `transform` or `sink`; `path` is the place in the pipeline file that failed.
+    `kind` is `poison`, `schema`, `transform` or `sink`; `path` is the place in the pipeline file that failed.
     """
 
     kind: str
@@ -31,6 +42,8 @@ class DeadLetter:
     stream: str
     namespace: str | None = None
     operation: str = "record"
+    timestamp: datetime.datetime | None = None
+    metadata: EventMetadata | None = None
     position: Json = None
     sub_index: int = 0
     record: Json = None
@@ -39,11 +52,37 @@ class DeadLetter:
     error: str
     attempt: int = 1
 
-    def envelope(self, pipeline: str, now: str) -> JsonObject:
-        """Return the line that is written, as plain JSON."""
-        found: JsonObject = {
+    def payload(self) -> Json:
+        """Return what is kept of the record: the record itself, or its bytes as base64 (RFC 4648)."""
+        if self.raw is None:
+            return self.record
+        return base64.b64encode(self.raw).decode("ascii")
+
+    def id(self, pipeline: str) -> str:
+        """Return the letter's name: the same for the same record that fails at the same place."""
+        return letter_id(
+            pipeline,
+            self.path,
+            self.stream,
+            position=(self.position, self.sub_index),
+            payload=self.payload(),
+        )
+
+    def envelope(
+        self, pipeline: str, now: str, *, connector: str = "", config_hash: str = ""
+    ) -> JsonObject:
+        """Return the line that is written, as plain JSON.
+
+        Known secrets are masked in everything that describes the record, and never in the record.
+        """
+        metadata = None if self.metadata is None else _redacted(msgspec.to_builtins(self.metadata))
+        return {
+            "format": FORMAT,
+            "id": self.id(pipeline),
             "kind": self.kind,
             "path": self.path,
+            "connector": connector,
+            "config_hash": config_hash,
             "pipeline": pipeline,
             "source": self.source,
             "sink": self.sink,
@@ -52,16 +91,41 @@ class DeadLetter:
             "operation": self.operation,
             "position": self.position,
             "sub_index": self.sub_index,
-            "error_class": self.error_class,
+            "event_timestamp": self.timestamp,
+            "metadata": metadata,
+            "error_class": redact(self.error_class),
             "error": redact(self.error),
             "attempt": self.attempt,
             "timestamp": now,
+            "record" if self.raw is None else "raw_base64": self.payload(),
         }
-        if self.raw is not None:
-            found["raw_base64"] = base64.b64encode(self.raw).decode("ascii")
-        else:
-            found["record"] = self.record
-        return found
+
+
+def letter_id(
+    pipeline: str, path: str, stream: str, *, position: tuple[Json, int], payload: Json
+) -> str:
+    """Return 16 hex digits that name a letter; equal records that fail alike share them.
+
+    Args:
+        pipeline: the pipeline's name.
+        path: where in the pipeline file it failed.
+        stream: the record's stream.
+        position: the event's position and ordinal.
+        payload: the record, or its bytes as base64.
+    """
+    parts = encode_json([pipeline, path, stream, *position, payload])
+    return hashlib.sha256(parts).hexdigest()[:16]
+
+
+def _redacted(value: Json) -> Json:
+    """Return the value with known secrets masked in its texts; what is no text has no place for one."""
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, dict):
+        return {_redacted(key): _redacted(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_redacted(one) for one in value]
+    return value
 
 
 def poison_letter(poison: Poison, source: str) -> DeadLetter:
@@ -100,6 +164,8 @@ def event_letter(
         stream=event.stream,
         namespace=event.namespace,
         operation=event.event_type.value,
+        timestamp=event.timestamp,
+        metadata=event.metadata,
         position=event.position,
         sub_index=event.sub_index,
         record=record,
@@ -114,13 +180,35 @@ def error_class(error: Exception) -> str:
     return error.kind.value if isinstance(error, ConnectorError) else type(error).__name__
 
 
-class DeadLetterFile:
-    """Appends dead letters to a JSON Lines file that only its owner may read, durably."""
+@dataclass(frozen=True)
+class RevisedLetters(DeadLetterPlan):
+    """A place for letters of a run that stands in for another one, as a replay does."""
 
-    def __init__(self, plan: DeadLetterPlan, pipeline: str) -> None:
+    pipeline: str
+    """The pipeline whose letters these are."""
+    revise: Callable[[DeadLetter], DeadLetter]
+    """Returns the letter as that pipeline would have written it."""
+
+
+class DeadLetterFile:
+    """Appends dead letters to a JSON Lines file that only its owner may read, durably.
+
+    `owner` is the source or sink whose letters they are; its letters say then which connector
+    failed, and with which config.
+    """
+
+    def __init__(
+        self, plan: DeadLetterPlan, pipeline: str, *, owner: ConnectorPlan | None = None
+    ) -> None:
         self._plan = plan
         self._pipeline = pipeline
+        self._revise: Callable[[DeadLetter], DeadLetter] | None = None
+        if isinstance(plan, RevisedLetters):
+            self._pipeline, self._revise = plan.pipeline, plan.revise
         self._flood = FloodGuard(plan.max_ratio, plan.window)
+        self._connectors = connectors_of(owner)
+        self.records_with_secrets = 0
+        """How many kept records hold a known secret; a record is never masked."""
 
     def append(self, letters: Sequence[DeadLetter]) -> None:
         """Write the letters and wait until they are on disk.
@@ -131,18 +219,7 @@ class DeadLetterFile:
         if not letters:
             return
         now = datetime.datetime.now(datetime.UTC).isoformat()
-        lines = [encode_json(letter.envelope(self._pipeline, now)) for letter in letters]
-        path = self._plan.path
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
-        with open(os.open(path, flags, 0o600), "ab", buffering=0) as file:
-            size = os.fstat(file.fileno()).st_size
-            # A crash may have left half a line; it must not swallow the next one.
-            torn = size > 0 and os.pread(file.fileno(), 1, size - 1) != b"\n"
-            data = memoryview((b"\n" if torn else b"") + b"\n".join(lines) + b"\n")
-            while data:
-                data = data[file.write(data) or 0 :]
-            os.fsync(file.fileno())
+        append_lines(self._plan.path, [self._line(one, now) for one in letters])
 
     def count(self, records: int, letters: int) -> None:
         """Note how many of the last records became dead letters.
@@ -152,38 +229,26 @@ class DeadLetterFile:
         """
         self._flood.add(records, letters)
 
+    def _line(self, letter: DeadLetter, now: str) -> bytes:
+        if self._revise is not None:
+            letter = self._revise(letter)
+        own = self._connectors.get("", ("", ""))
+        connector, digest = self._connectors.get(letter.path, own)
+        self._look_for_secrets(letter)
+        return encode_json(
+            letter.envelope(self._pipeline, now, connector=connector, config_hash=digest)
+        )
 
-class FloodGuard:
-    """Stops a pipeline whose records fail in bulk."""
-
-    def __init__(self, max_ratio: float, window: int) -> None:
-        self._allowed = max_ratio * window
-        self._max_ratio = max_ratio
-        self._window = window
-        self._recent: deque[tuple[int, int]] = deque()
-        self._records = 0
-        self._letters = 0
-
-    def __len__(self) -> int:
-        return len(self._recent)
-
-    def add(self, records: int, letters: int) -> None:
-        """Note how many of the last records became dead letters.
-
-        Raises:
-            PipelineError: more than `max_ratio` of the last `window` records did.
-        """
-        if not (records or letters):
+    def _look_for_secrets(self, letter: DeadLetter) -> None:
+        raw = encode_json(letter.record) if letter.raw is None else letter.raw
+        text = raw.decode("utf-8", "replace")
+        if redact(text) == text:
             return
-        self._recent.append((records, letters))
-        self._records += records
-        self._letters += letters
-        while self._records - self._recent[0][0] >= self._window:
-            old_records, old_letters = self._recent.popleft()
-            self._records -= old_records
-            self._letters -= old_letters
-        if self._letters > max(self._allowed, self._max_ratio * self._records):
-            raise PipelineError(
-                f"{self._letters} of the last {self._records} records became dead letters, more "
-                f"than max_ratio {self._max_ratio:g} of a window of {self._window}"
+        self.records_with_secrets += 1
+        if self.records_with_secrets == 1:
+            _log.warning(
+                "a dead letter of %s in %s holds a known secret in its record, which is kept as it "
+                "is; further ones are not named",
+                letter.path,
+                self._plan.path,
             )
