@@ -26,6 +26,11 @@ COMMANDS: Final = {
         "rivven_connect.cli.schema:schema", "Print a JSON Schema for editors and forms."
     ),
     "run": LazyCommand("rivven_connect.cli.run:run", "Run a pipeline."),
+    "status": LazyCommand("rivven_connect.cli.status:status", "Say how a pipeline is doing."),
+    "state": LazyCommand(
+        "rivven_connect.cli.state:state", "Show, export, import and reset the saved state."
+    ),
+    "dlq": LazyCommand("rivven_connect.cli.dlq:dlq", "List, show and replay dead letters."),
     "init": LazyCommand("rivven_connect.cli.init:init", "Print an example pipeline that runs."),
 }
 """Name -> command; the generator's command line mounts the same ones."""

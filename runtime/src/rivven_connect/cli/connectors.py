@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import Any
 
 import click
@@ -84,7 +85,15 @@ def matches_search(row: dict[str, Any], text: str) -> bool:
 
 
 def _mark_clashes(rows: list[dict[str, Any]]) -> None:
-    names = [(row["kind"], row["name"]) for row in rows]
+    claims = Counter((row["kind"], name) for row in rows for name in _claimed(row))
     for row in rows:
-        if names.count((row["kind"], row["name"])) > 1:
+        if claims[row["kind"], row["name"]] > 1:
             row["problem"] = f"RVN703 claimed by two distributions; here {row['distribution']}"
+            continue
+        twice = sorted(name for name in _claimed(row) if claims[row["kind"], name] > 1)
+        if twice:
+            row["problem"] = f"RVN703 the alias {twice[0]!r} names another connector as well"
+
+
+def _claimed(row: dict[str, Any]) -> set[str]:
+    return {row["name"], *row["aliases"]}

@@ -12,6 +12,7 @@ import msgspec
 from rivven_connect._adapters import opened
 from rivven_connect._catalog import Catalog, Stream
 from rivven_connect._problems import escape_text
+from rivven_connect._redaction import redact
 from rivven_connect.cli.options import (
     CONNECTOR_HELP,
     config_options,
@@ -47,7 +48,8 @@ def discover(
     with connector_errors(f"{connector} cannot be discovered"):
         catalog = asyncio.run(_discover(target.factory.create(), parsed))
     if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode(catalog), indent=2))
+        text = msgspec.json.encode(catalog).decode()
+        click.echo(msgspec.json.format(redact(text), indent=2))
     elif not catalog.streams:
         click.echo("no streams", err=True)
     for stream in () if as_json else catalog.streams:
@@ -61,10 +63,12 @@ async def _discover(source: Any, config: Any) -> Catalog:
 
 
 def _line(stream: Stream) -> str:
-    parts = [escape_text(stream.full_name()), f"[{', '.join(stream.supported_sync_modes)}]"]
+    parts = [escape_text(redact(stream.full_name())), f"[{', '.join(stream.supported_sync_modes)}]"]
     if stream.source_defined_primary_key:
         key = ", ".join(".".join(path) for path in stream.source_defined_primary_key)
-        parts.append(f"key {escape_text(key)}")
+        parts.append(f"key {escape_text(redact(key))}")
     if stream.default_cursor_field:
-        parts.append(f"cursor {escape_text(stream.default_cursor_field)} ({stream.cursor_order})")
+        parts.append(
+            f"cursor {escape_text(redact(stream.default_cursor_field))} ({stream.cursor_order})"
+        )
     return "  ".join(parts)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import signal
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import click
+
+if TYPE_CHECKING:
+    from rivven_connect._errors import InputError
 
 
 def exit_from(group: click.Group) -> NoReturn:
@@ -96,9 +100,11 @@ def _usage(error: click.ClickException, options: frozenset[str]) -> int:
 
 def _failure(error: Exception, options: frozenset[str]) -> int:
     from rivven_connect._errors import ExitCode, InputError, RivvenError  # noqa: PLC0415  # only now
-    from rivven_connect._problems import escape_text  # noqa: PLC0415
+    from rivven_connect._problems import escape_lines  # noqa: PLC0415
     from rivven_connect._redaction import redact  # noqa: PLC0415
 
+    if isinstance(error, InputError):
+        error = _masked(error)
     expected = isinstance(error, RivvenError)
     code = error.exit_code if isinstance(error, RivvenError) else ExitCode.BUG
     message = redact(str(error)) if expected else _bug(error)
@@ -115,14 +121,38 @@ def _failure(error: Exception, options: frozenset[str]) -> int:
     elif isinstance(error, InputError):
         click.echo(message, err=True)
     else:
-        # Several lines are ours (a list of failures); escapes inside each are not.
-        shown = "\n".join(escape_text(line, limit=2000) for line in message.split("\n"))
+        # Further lines may be those of others: at the margin, they could pass for ours.
+        shown = re.sub(r"\n(?=\S)", "\n  ", escape_lines(message))
         click.echo(f"error: {shown}" if expected else shown, err=True)
     if "--debug" in options:
         _print_frames(error)
     elif not expected or _is_unforeseen(error.__cause__):
         click.echo("Set RIVVEN_DEBUG=1 and run it again to see where.", err=True)
     return int(code)
+
+
+def _masked(error: InputError) -> InputError:
+    """Return the error without secrets; masked before its texts are cut to what fits on a line."""
+    import dataclasses  # noqa: PLC0415  # only on failure
+
+    from rivven_connect._errors import InputError  # noqa: PLC0415
+    from rivven_connect._redaction import redact  # noqa: PLC0415
+
+    masked = InputError(
+        [
+            dataclasses.replace(
+                one,
+                message=redact(one.message),
+                hint=redact(one.hint),
+                path=redact(str(one.path)),
+                pointer=redact(one.pointer),
+            )
+            for one in error.problems
+        ]
+    )
+    masked.__cause__, masked.__context__ = error.__cause__, error.__context__
+    masked.__suppress_context__ = error.__suppress_context__
+    return masked.with_traceback(error.__traceback__)
 
 
 def _is_unforeseen(cause: BaseException | None) -> bool:
@@ -147,16 +177,17 @@ def _bug(error: Exception) -> str:
 
 
 def _print_frames(error: BaseException) -> None:
-    """Print the frames of an exception and of its causes, without messages' values or locals."""
+    """Print the frames of an exception and of its causes: secrets masked, no local variables."""
     import traceback  # noqa: PLC0415  # only for people who asked
 
+    from rivven_connect._problems import escape_lines  # noqa: PLC0415
     from rivven_connect._redaction import redact  # noqa: PLC0415
 
     text = "".join(traceback.format_exception(error, chain=True))
-    click.echo(redact(text), err=True)
+    click.echo(escape_lines(redact(text)), err=True)
 
 
 def _print_json(error: dict[str, object]) -> None:
     import json  # noqa: PLC0415  # only on failure
 
-    click.echo(json.dumps({"error": error}, ensure_ascii=False), err=True)
+    click.echo(json.dumps({"error": error}), err=True)

@@ -43,6 +43,8 @@ settings:
       rivven-connect init > pipeline.yaml
     """
 )
-def init() -> None:
-    """Print an example pipeline."""
-    click.echo(EXAMPLE, nl=False)
+@click.pass_context
+def init(context: click.Context) -> None:
+    """Print an example pipeline; its comments name the program that was called."""
+    program = context.find_root().info_name
+    click.echo(EXAMPLE.replace("rivven-connect ", f"{program} "), nl=False)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 import importlib
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import click
+
+_OWN_NAME = "rivven-connect"
+"""What the commands' examples call; another program may mount them."""
 
 
 class LazyCommand(NamedTuple):
@@ -44,9 +48,14 @@ class LazyGroup(click.Group):
         return [*self._table, *super().list_commands(ctx)]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Return the command, imported now."""
+        """Return the command, imported now; its help names the program that was called."""
         lazy = self._table.get(cmd_name)
-        return lazy.load() if lazy else super().get_command(ctx, cmd_name)
+        if lazy is None:
+            return super().get_command(ctx, cmd_name)
+        command = copy.copy(lazy.load())
+        if command.help:
+            command.help = command.help.replace(f" {_OWN_NAME} ", f" {ctx.find_root().info_name} ")
+        return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write name and short help of each command, from the table alone."""

@@ -7,10 +7,11 @@ import json
 import logging
 import sys
 import threading
-from typing import TextIO
+from types import TracebackType
+from typing import Any, TextIO
 
 from rivven_connect._problems import escape_text
-from rivven_connect._redaction import RedactingFilter
+from rivven_connect._redaction import masked_record, redact, redact_json
 
 _log = logging.getLogger("rivven_connect.process")
 
@@ -29,20 +30,22 @@ class _ToStderr(logging.StreamHandler[TextIO]):
 
 
 class _JsonFormatter(logging.Formatter):
+    """One line per record, in ASCII: nothing in it can break the line or steer a terminal."""
+
     def format(self, record: logging.LogRecord) -> str:
         now = datetime.datetime.fromtimestamp(record.created, datetime.UTC)
         line: dict[str, object] = {
-            "time": now.isoformat(timespec="milliseconds"),
+            "ts": now.isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
-            "logger": record.name,
+            "logger": redact(record.name),
             "message": record.getMessage(),
         }
         fields = getattr(record, "fields", None)
         if isinstance(fields, dict):
-            line.update(fields)
+            line["fields"] = redact_json(fields)
         if record.exc_text:
             line["exception"] = record.exc_text
-        return json.dumps(line, ensure_ascii=False)
+        return json.dumps(line)
 
 
 class _TextFormatter(logging.Formatter):
@@ -59,16 +62,20 @@ def wants_json(format_: str) -> bool:
 def configure_logging(level: str, format_: str) -> None:
     """Send the log to stderr in the given format, and nowhere else.
 
-    What fails in a thread or a destructor, where nobody catches it, is logged too: Python would
-    print it with its traceback, and unmasked.
+    Known secrets are masked where a record is made, so that a handler which a connector adds has
+    none either. What fails in a thread or a destructor, where nobody catches it, is logged too:
+    Python would print it with its traceback, and unmasked.
     """
     handler = _ToStderr()
     handler.setFormatter(_JsonFormatter() if wants_json(format_) else _TextFormatter())
-    handler.addFilter(RedactingFilter())
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(_LEVELS[level])
+    logging.setLogRecordFactory(_masked_record)
+    # Python would print a record that cannot be written, its arguments included.
+    logging.raiseExceptions = False
     logging.captureWarnings(capture=True)
+    sys.excepthook = _log_uncaught
     threading.excepthook = _log_failed_thread
     sys.unraisablehook = _log_unraisable
 
@@ -78,7 +85,19 @@ def watch_connector() -> None:
     configure_logging("warn", "text")
 
 
+def _masked_record(*args: Any, **kwargs: Any) -> logging.LogRecord:
+    return masked_record(logging.LogRecord(*args, **kwargs))
+
+
+def _log_uncaught(
+    kind: type[BaseException], error: BaseException, _trace: TracebackType | None
+) -> None:
+    _log.error("the process ended with %s: %s", kind.__name__, error)
+
+
 def _log_failed_thread(failed: threading.ExceptHookArgs) -> None:
+    if failed.exc_type is SystemExit:
+        return  # how a thread may end itself
     name = failed.thread.name if failed.thread else "?"
     error = failed.exc_value
     _log.error("thread %s ended with %s: %s", name, failed.exc_type.__name__, error)

@@ -20,6 +20,7 @@ from rivven_connect._errors import ConnectorError, InputError, PipelineError
 from rivven_connect._events import EventType, SourceEvent
 from rivven_connect._json import JsonObject, encode_json
 from rivven_connect._problems import Problem
+from rivven_connect._redaction import redact, redact_json
 from rivven_connect._state import State
 from rivven_connect.cli.options import (
     CONNECTOR_HELP,
@@ -102,8 +103,8 @@ def _lines(item: Item) -> Iterator[tuple[JsonObject, bool]]:
         yield (
             {
                 "event_type": "poison",
-                "stream": item.stream,
-                "error": item.error,
+                "stream": redact(item.stream),
+                "error": redact(item.error),
                 "raw_base64": raw,
             },
             True,
@@ -114,8 +115,8 @@ def _lines(item: Item) -> Iterator[tuple[JsonObject, bool]]:
             yield (
                 {
                     "event_type": EventType.STATE.value,
-                    "stream": item.stream,
-                    "state": item.state,
+                    "stream": redact(item.stream),
+                    "state": redact_json(item.state),
                 },
                 False,
             )
@@ -124,16 +125,19 @@ def _lines(item: Item) -> Iterator[tuple[JsonObject, bool]]:
 
 
 def _line(event: SourceEvent) -> JsonObject:
-    found: JsonObject = {"event_type": event.event_type.value, "stream": event.stream}
+    found: JsonObject = {"event_type": event.event_type.value, "stream": redact(event.stream)}
     optional = {
         "namespace": event.namespace,
         "timestamp": event.timestamp,
-        "metadata": msgspec.to_builtins(event.metadata) if event.metadata else None,
+        "metadata": event.metadata,
         "position": event.position,
         "state": event.state,
     }
-    found.update((key, value) for key, value in optional.items() if value is not None)
-    found["data"] = event.data
+    for key, value in optional.items():
+        if value is not None:
+            found[key] = redact_json(msgspec.to_builtins(value))
+    # A record is never changed; what a log event or a state says is not a record.
+    found["data"] = event.data if event.is_data else redact_json(event.data)
     return found
 
 

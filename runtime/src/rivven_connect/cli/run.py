@@ -11,17 +11,19 @@ from pathlib import Path
 
 import click
 
-from rivven_connect._errors import ExitCode
-from rivven_connect._problems import escape_lines
+from rivven_connect._errors import ExitCode, InputError
+from rivven_connect._problems import escape_lines, escape_text
+from rivven_connect._redaction import redact
 from rivven_connect._registry import Registries
 from rivven_connect.cli.logs import configure_logging, wants_json, watch_connector
 from rivven_connect.cli.options import edge_options
 from rivven_connect.cli.progress import LiveProgress, LogProgress, is_interactive
-from rivven_connect.cli.signals import draining_on_signals
+from rivven_connect.cli.running import run_watched
 from rivven_connect.pipeline.checking import check_pipeline, check_selection
-from rivven_connect.pipeline.engine import run_pipeline
 from rivven_connect.pipeline.explain import explain as explain_plan
-from rivven_connect.pipeline.loading import load_pipeline
+from rivven_connect.pipeline.fingerprint import check_identity
+from rivven_connect.pipeline.loading import LoadedPipeline, load_pipeline
+from rivven_connect.pipeline.monitoring import RunState, endpoint_problems
 from rivven_connect.pipeline.plan import PipelinePlan
 from rivven_connect.pipeline.planning import plan_pipeline
 from rivven_connect.pipeline.store import StateStore
@@ -42,7 +44,11 @@ from rivven_connect.pipeline.summary import RunSummary
 @click.argument("file", type=click.Path(path_type=Path), metavar="FILE")
 @click.option("--explain", is_flag=True, help="Print the guarantee of each path, and why; no run.")
 @click.option("--dry-run", is_flag=True, help="Check everything against the real systems; no run.")
-@click.option("--accept-config-change", is_flag=True, help="Not available in this version.")
+@click.option(
+    "--accept-config-change",
+    is_flag=True,
+    help="Keep the saved state though a config names something else to read or write.",
+)
 @click.option("--allow-inline-secrets", is_flag=True, help="Accept secrets that stand in the file.")
 @edge_options
 def run(
@@ -56,48 +62,52 @@ def run(
     debug: bool,  # read by the edge
 ) -> int:
     """Run a pipeline."""
-    if accept_config_change:
-        raise click.UsageError(
-            "--accept-config-change is not available in this version: config changes are not "
-            "compared with the saved state yet"
-        )
     watch_connector()
     loaded = load_pipeline(file)
     plan = plan_pipeline(loaded, Registries.installed(), allow_inline_secrets=allow_inline_secrets)
     for warning in plan.warnings:
         click.echo(warning.render(), err=True)
+    _check_endpoints(loaded)
     if explain:
         _explain(plan, as_json=as_json)
         return ExitCode.OK
     if dry_run:
         return asyncio.run(_dry_run(plan))
     _warn_of_loss(plan)
-    _run(plan, as_json=as_json)
+    _run(plan, as_json=as_json, accept_config_change=accept_config_change)
     return ExitCode.OK
 
 
-def _run(plan: PipelinePlan, *, as_json: bool) -> None:
+def _run(plan: PipelinePlan, *, as_json: bool, accept_config_change: bool) -> None:
     """Run, and show what was done, also when an error ended it."""
     log = plan.settings.log
     configure_logging(log.level, log.format)
     live = is_interactive() and log.format == "auto"
-    observer = LiveProgress() if live else LogProgress()
+    progress = LiveProgress() if live else LogProgress()
+    state = RunState(plan, progress.started)
     store = StateStore.open(plan.state_dir, plan.name)
     try:
-        asyncio.run(_drive(plan, store, observer))
+        check_identity(plan, store, accept=accept_config_change)
+        # What ended before it read is in no state's summary.
+        state.summary = run_watched(plan, store, state, progress)
     finally:
-        observer.close()
         store.close()
-        if observer.summary is not None:
-            _show(plan, observer.summary, as_json=as_json)
+        if state.summary is not None:
+            _show(plan, state.summary, as_json=as_json)
 
 
-async def _drive(
-    plan: PipelinePlan, store: StateStore, observer: LiveProgress | LogProgress
-) -> RunSummary:
-    stop = asyncio.Event()
-    with draining_on_signals(stop, plan.settings.shutdown_timeout_ms):
-        return await run_pipeline(plan, store=store, observer=observer, stop=stop)
+def _check_endpoints(loaded: LoadedPipeline) -> None:
+    """Warn of endpoints that others reach.
+
+    Raises:
+        InputError: an endpoint needs what is not installed.
+    """
+    problems = list(endpoint_problems(loaded))
+    errors = [one for one in problems if one.severity == "error"]
+    if errors:
+        raise InputError(errors)
+    for warning in problems:
+        click.echo(warning.render(), err=True)
 
 
 def _show(plan: PipelinePlan, summary: RunSummary, *, as_json: bool) -> None:
@@ -107,7 +117,7 @@ def _show(plan: PipelinePlan, summary: RunSummary, *, as_json: bool) -> None:
         fields = {"fields": {"summary": summary.to_dict()}}
         logging.getLogger("rivven_connect.pipeline").info("finished", extra=fields)
     else:
-        click.echo(summary.render(), err=True)
+        click.echo(escape_lines(redact(summary.render())), err=True)
         for line in _dead_letters(plan, summary):
             click.echo(line, err=True)
 
@@ -118,8 +128,15 @@ def _dead_letters(plan: PipelinePlan, summary: RunSummary) -> Iterator[str]:
         known = summary.sources if owner in plan.sources else summary.sinks
         count = known[owner.name].dead_letters
         if count and owner.dead_letter is not None:
-            path = os.path.relpath(owner.dead_letter.path)
-            yield f"warning: {count:,} of {known[owner.name].read:,} records of {owner.name} became dead letters, in {path}"
+            place, read = owner.dead_letter, known[owner.name].read
+            path = os.path.relpath(place.path)
+            yield f"warning: {count:,} of {read:,} records of {owner.name} became dead letters, in {path}"
+            if count > place.max_ratio * read:
+                yield (
+                    f"  that is more than max_ratio {place.max_ratio:g}, and too few records to stop: "
+                    f"the window of {place.window:,} tolerates {place.max_ratio * place.window:,.0f}"
+                )
+            yield f"  rivven-connect dlq show {plan.path} prints them"
 
 
 def _explain(plan: PipelinePlan, *, as_json: bool) -> None:
@@ -145,6 +162,7 @@ async def _dry_run(plan: PipelinePlan) -> int:
         return ExitCode.CONNECTOR
     for source in plan.sources:
         streams = await check_selection(plan, source)
-        click.echo(f"source {source.name} would read: {', '.join(streams) or 'nothing'}")
+        names = escape_text(redact(", ".join(streams)), limit=2000)
+        click.echo(f"source {source.name} would read: {names or 'nothing'}")
     _explain(plan, as_json=False)
     return ExitCode.OK

@@ -9,10 +9,21 @@ import signal
 import threading
 from collections.abc import Iterator
 from types import FrameType
+from typing import NoReturn
 
 from rivven_connect._errors import ExitCode
 
 _GRACE_S = 1.0
+_STDERR = 2
+_SHOW_CURSOR = b"\x1b[?25h"
+
+
+def exit_now(code: int) -> NoReturn:
+    """End the process without another word; a terminal gets back the cursor that a table hid."""
+    with contextlib.suppress(OSError):
+        if os.isatty(_STDERR):
+            os.write(_STDERR, _SHOW_CURSOR)
+    os._exit(code)
 
 
 @contextlib.contextmanager
@@ -27,9 +38,9 @@ def draining_on_signals(stop: asyncio.Event, deadline_ms: int) -> Iterator[None]
 
     def handle(number: int, _frame: FrameType | None) -> None:
         if watchdog:
-            os._exit(128 + number)
+            exit_now(128 + number)
         timer = threading.Timer(
-            deadline_ms / 1000 + _GRACE_S, os._exit, [int(ExitCode.DRAIN_DEADLINE)]
+            deadline_ms / 1000 + _GRACE_S, exit_now, [int(ExitCode.DRAIN_DEADLINE)]
         )
         timer.daemon = True
         timer.start()
