@@ -1,0 +1,51 @@
+"""What is posted of an event, and the key by which a receiver knows it again."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+import msgspec
+
+from rivven_connect import JsonObject, SourceEvent
+
+_encoder = msgspec.json.Encoder()
+
+
+def encode_record(event: SourceEvent, *, envelope: bool) -> bytes:
+    """Return the event's data as JSON, in an envelope or alone."""
+    if not envelope:
+        return _encoder.encode(event.data)
+    found: JsonObject = {
+        "stream": event.stream,
+        "event_type": event.event_type,
+        "timestamp": event.timestamp,
+        "namespace": event.namespace,
+        "data": event.data,
+        "metadata": _metadata(event),
+    }
+    return _encoder.encode(found)
+
+
+def idempotency_key(events: Sequence[SourceEvent]) -> str | None:
+    """Return the key of a request: the same for the same records in the same order.
+
+    Made from position and content, so that a position which comes to mean another record makes
+    another key. None where an event has no position: equal records would have equal keys.
+    """
+    if any(event.position is None for event in events):
+        return None
+    named = [
+        (one.namespace, one.stream, one.event_type, one.position, one.sub_index, one.data)
+        for one in events
+    ]
+    return hashlib.sha256(_encoder.encode(named)).hexdigest()
+
+
+def _metadata(event: SourceEvent) -> JsonObject:
+    found: JsonObject = {} if event.position is None else {"position": event.position}
+    if event.sub_index:
+        found["sub_index"] = event.sub_index
+    if event.metadata is not None:
+        found.update(msgspec.to_builtins(event.metadata))
+    return found

@@ -1,0 +1,220 @@
+"""One client for one origin: what is sent, what is taken for an answer, and what is logged."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import logging
+from collections.abc import Container
+from typing import TYPE_CHECKING, Final, Literal, Self
+
+from rivven_connect._errors import ConnectorError, RetryableError
+from rivven_connect.http._body import ACCEPTED_ENCODINGS, excerpt, read_body, read_start
+from rivven_connect.http._message import Headers, HttpResponse, Request, merged_headers
+from rivven_connect.http._statuses import status_error
+from rivven_connect.http._urls import parse_url, resolve
+
+if TYPE_CHECKING:
+    import aiohttp
+    from yarl import URL
+
+_log = logging.getLogger("rivven_connect.http")
+
+_DEFAULT_HEADERS: Final = {
+    "Accept-Encoding": ACCEPTED_ENCODINGS,
+    "User-Agent": "rivven-connect",
+}
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_KEEPS_METHOD = frozenset({307, 308})
+_DISCARDED_BYTES = 64 * 1024
+_EXCERPT_BYTES = 16 * 1024
+_EXCERPT_S = 2.0
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class HttpLimits:
+    """Bounds of every exchange. Times in milliseconds, sizes in bytes."""
+
+    connect_timeout_ms: int = 10_000
+    read_timeout_ms: int = 30_000
+    """Longest silence of the other side."""
+    total_timeout_ms: int = 60_000
+    """Longest time of one `request`, redirects and the answer's body included."""
+    max_body_bytes: int = 64 << 20
+    """Largest answer, as received and after unpacking."""
+    max_header_line_bytes: int = 8190
+    max_headers: int = 128
+    max_redirects: int = 5
+    max_connections: int = 20
+
+
+class HttpClient:
+    """Talks to the origin of `base_url` and to no other. Make it in `open`; it does not connect.
+
+    Args:
+        base_url: `http` or `https`; what a relative URL of a request is relative to.
+        headers: sent with every request; values that are `Secret` are masked in all output.
+        auth: headers as `bearer`, `basic` and `api_key` return them.
+        redirects: `none`, or `same_origin` to follow those that stay there.
+        verify_tls: False trusts any certificate, and warns about it.
+        ca_file: a PEM file of the authorities to trust instead of the system's.
+
+    Raises:
+        ConnectorError: a URL or header is not legal, or the extra `http` is not installed.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        headers: Headers | None = None,
+        auth: Headers | None = None,
+        limits: HttpLimits | None = None,
+        redirects: Literal["none", "same_origin"] = "none",
+        verify_tls: bool = True,
+        ca_file: str | None = None,
+    ) -> None:
+        try:
+            from rivven_connect.http import _session  # noqa: PLC0415  # aiohttp is an extra
+        except ModuleNotFoundError as error:
+            raise ConnectorError.configuration(
+                f"HTTP needs {error.name}: pip install 'rivven-connect[http]'"
+            ) from error
+        self._base = parse_url(base_url)
+        self._limits = limits or HttpLimits()
+        self._follows = redirects == "same_origin"
+        self._headers = merged_headers(_DEFAULT_HEADERS, headers or {}, auth or {})
+        self._exchange = _session.exchange
+        self._session = _session.open_session(self._limits, verify_tls=verify_tls, ca_file=ca_file)
+        if not verify_tls:
+            _log.warning("certificates of %s are not verified", self._base.origin())
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close all connections; may be repeated."""
+        await self._session.close()
+
+    async def request(
+        self,
+        method: str,
+        url: str = "",
+        *,
+        body: bytes | None = None,
+        headers: Headers | None = None,
+        accept: Container[int] = range(200, 300),
+        timeout_ms: int | None = None,
+        wants_body: bool = True,
+    ) -> HttpResponse:
+        """Send one request and return its answer, whole.
+
+        A redirect keeps method and body: one that asks to change them is followed for `GET` and
+        `HEAD` only, since another request than the one that was made proves nothing.
+
+        Args:
+            method: upper case.
+            url: relative to `base_url`, or absolute within its origin; by default `base_url` itself.
+            body: sent as it is.
+            headers: in addition to the client's, and instead of those of the same name.
+            accept: the statuses of an answer that is no error.
+            timeout_ms: instead of `total_timeout_ms`.
+            wants_body: False for who needs the status alone: an answer of any size will do, and
+                `body` stays empty. A short one must still be whole.
+
+        Raises:
+            ConnectorError: the answer is an error, or there is none. Its message holds the start
+                of the answer's body, secrets and what was sent masked.
+        """
+        budget_ms = self._limits.total_timeout_ms if timeout_ms is None else timeout_ms
+        request = Request(
+            method=method,
+            url=resolve(self._base, url) if url else self._base,
+            headers=merged_headers(self._headers, headers or {}),
+            body=body,
+            deadline=asyncio.get_running_loop().time() + budget_ms / 1000,
+        )
+        for _ in range(self._limits.max_redirects + 1):
+            outcome = await self._send(request, accept, wants_body=wants_body)
+            if isinstance(outcome, HttpResponse):
+                return outcome
+            request = dataclasses.replace(request, url=outcome)
+        raise ConnectorError.configuration(
+            f"{request.where}: more than {self._limits.max_redirects} redirects"
+        )
+
+    async def _send(
+        self, request: Request, accept: Container[int], *, wants_body: bool
+    ) -> HttpResponse | URL:
+        """Return the answer, or where it redirects to."""
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        status: int | str = "no answer"
+        received = 0
+        try:
+            async with self._exchange(self._session, request) as answer:
+                status = answer.status
+                if status in accept:
+                    content, received = await self._body(answer, request, wants_body=wants_body)
+                    return HttpResponse(status, answer.headers.copy(), content, str(request.url))
+                keeps_meaning = request.method in {"GET", "HEAD"} or status in _KEEPS_METHOD
+                if self._follows and status in _REDIRECTS and keeps_meaning:
+                    return _redirected(answer, request)
+                raise await _refusal(answer, request)
+        finally:
+            _log.debug(
+                "%s: %s in %.0f ms, %d bytes sent, %d received",
+                request.where,
+                status,
+                (loop.time() - started) * 1000,
+                len(request.body or b""),
+                received,
+            )
+
+    async def _body(
+        self, answer: aiohttp.ClientResponse, request: Request, *, wants_body: bool
+    ) -> tuple[bytes, int]:
+        """Return the body, and how many bytes of it were received."""
+        chunks = answer.content.iter_any()
+        if not wants_body:
+            start, _ = await read_start(chunks, "", _DISCARDED_BYTES)
+            return b"", len(start)
+        encoding = answer.headers.get("Content-Encoding", "")
+        limit = self._limits.max_body_bytes
+        return await read_body(chunks, encoding, limit, where=request.where)
+
+
+def _redirected(answer: aiohttp.ClientResponse, request: Request) -> URL:
+    try:
+        return resolve(request.url, answer.headers.get("Location", ""))
+    except ConnectorError as error:
+        raise ConnectorError.configuration(
+            f"HTTP {answer.status} from {request.where}: {error}"
+        ) from None
+
+
+async def _refusal(answer: aiohttp.ClientResponse, request: Request) -> ConnectorError:
+    """Return the error of an answer that is none of the accepted ones."""
+    message = f"HTTP {answer.status} from {request.where}"
+    if answer.status in _REDIRECTS:
+        message += ": this redirect is not followed"
+    elif text := await _excerpt(answer, request):
+        message += f": {text}"
+    return status_error(answer.status, answer.headers, message)
+
+
+async def _excerpt(answer: aiohttp.ClientResponse, request: Request) -> str:
+    """Return what the other side says about an error; nothing if it does not say it soon."""
+    import aiohttp  # noqa: PLC0415  # an extra
+
+    soon = asyncio.get_running_loop().time() + _EXCERPT_S
+    encoding = answer.headers.get("Content-Encoding", "")
+    try:
+        async with asyncio.timeout_at(min(soon, request.deadline)):
+            raw, cut = await read_start(answer.content.iter_any(), encoding, _EXCERPT_BYTES)
+    except (TimeoutError, aiohttp.ClientError, OSError, RetryableError):
+        return ""
+    return excerpt(raw, cut=cut, private=request.private)

@@ -1,0 +1,98 @@
+"""The messages that a client sends and gets."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, TypeAlias
+
+import msgspec
+
+from rivven_connect._errors import ConnectorError
+from rivven_connect._json import Json, decode_json
+from rivven_connect._redaction import register_secret
+from rivven_connect._secret import Secret
+from rivven_connect.http._urls import parse_url, shown
+
+if TYPE_CHECKING:
+    from yarl import URL
+
+Headers: TypeAlias = Mapping[str, str | Secret]
+"""Names and values; a `Secret` is masked in all output."""
+
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_VALUE = re.compile(r"[\t\x20-\x7e\x80-\U0010ffff]*")
+_OWN = frozenset({"connection", "content-length", "host", "te", "trailer", "transfer-encoding"})
+"""Headers that say how the message itself travels; a caller's value could make two messages of one."""
+_HARMLESS = frozenset({"accept", "accept-encoding", "content-type", "user-agent"})
+"""Headers whose values need no masking where the other side repeats them."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class HttpResponse:
+    """An answer that was accepted."""
+
+    status: int
+    headers: Mapping[str, str]
+    """Names are case-insensitive."""
+    body: bytes = dataclasses.field(repr=False)
+    url: str = dataclasses.field(repr=False)
+    """Where the answer came from, after redirects."""
+
+    def json(self) -> Json:
+        """Return the body as JSON.
+
+        Raises:
+            ConnectorError: it is none; what stands between us and the server may have answered.
+        """
+        try:
+            return decode_json(self.body)
+        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+            raise ConnectorError.transient(
+                f"HTTP {self.status} from {shown(parse_url(self.url))}: the body is not JSON"
+            ) from None
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One message to send; `deadline` is in the loop's time."""
+
+    method: str
+    url: URL
+    headers: Mapping[str, str]
+    body: bytes | None
+    deadline: float
+
+    @property
+    def where(self) -> str:
+        """Method and URL as messages and logs show them."""
+        return f"{self.method} {shown(self.url)}"
+
+    @property
+    def private(self) -> set[str]:
+        """What was sent and must not be shown if the other side repeats it."""
+        found = {value for name, value in self.headers.items() if name.lower() not in _HARMLESS}
+        found.update(self.url.query.values())
+        found.update(part.partition("=")[2] for part in self.url.raw_query_string.split("&"))
+        return found
+
+
+def merged_headers(*parts: Headers) -> dict[str, str]:
+    """Return headers as they are sent; a later one replaces an earlier one of the same name.
+
+    Raises:
+        ConnectorError: a header is not legal; the message names it and does not repeat its value.
+    """
+    found: dict[str, tuple[str, str]] = {}
+    for name, value in (item for part in parts for item in part.items()):
+        text = value
+        if isinstance(text, Secret):
+            text = text.reveal()
+            register_secret(text)
+        if not _TOKEN.fullmatch(name) or name.lower() in _OWN:
+            raise ConnectorError.configuration(f"a header cannot be named {name[:60]!r}")
+        if not _VALUE.fullmatch(text):
+            raise ConnectorError.configuration(f"the value of header {name} is not legal")
+        found[name.lower()] = (name, text)
+    return dict(found.values())
