@@ -1,0 +1,56 @@
+"""What the sink learns of a stream before its first record."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+from rivven_connect import ConfiguredStream, ConnectorError, DestinationSyncMode, JsonObject
+from rivven_connect.connectors.sqlite_sink.values import column_type
+
+
+@dataclasses.dataclass(frozen=True)
+class StreamPlan:
+    """What the sink knows of a stream."""
+
+    name: str
+    bare_name: str
+    namespace: str | None
+    upserts: bool = False
+    primary_key: tuple[tuple[str, ...], ...] = ()
+    fields: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """Declared field -> column type."""
+
+    @classmethod
+    def of(cls, chosen: ConfiguredStream) -> StreamPlan:
+        """Return the plan of a stream of the catalog.
+
+        Raises:
+            ConnectorError: it is to be overwritten.
+        """
+        stream, name = chosen.stream, chosen.stream.full_name()
+        if chosen.destination_sync_mode is DestinationSyncMode.OVERWRITE:
+            raise ConnectorError.configuration(
+                f"the sqlite sink does not overwrite (stream {name!r}): a restart in the middle of a "
+                "sync could lose rows; use mode append or upsert"
+            )
+        return cls(
+            name,
+            stream.name,
+            stream.namespace,
+            upserts=chosen.destination_sync_mode is DestinationSyncMode.APPEND_DEDUP,
+            primary_key=tuple(map(tuple, chosen.primary_key or stream.source_defined_primary_key)),
+            fields=_properties(stream.json_schema, chosen.fields),
+        )
+
+
+def _properties(schema: JsonObject, chosen: Sequence[str] | None) -> dict[str, str]:
+    """Return field -> column type for the declared properties of a record; `chosen` None means all."""
+    declared = schema.get("properties")
+    if not isinstance(declared, Mapping):
+        return {}
+    return {
+        field: column_type(one)
+        for field, one in declared.items()
+        if chosen is None or field in chosen
+    }
