@@ -145,7 +145,7 @@ class Manifest(Part):
     """Where it is listed."""
     tags: list[Text] = Field(default_factory=list)
     """Words it is found by."""
-    aliases: list[Annotated[str, Field(pattern=naming.CONNECTOR_NAME, max_length=64)]] = Field(
+    aliases: list[Annotated[str, Field(pattern=naming.ALIAS, max_length=64)]] = Field(
         default_factory=list
     )
     """Other names of the connector."""

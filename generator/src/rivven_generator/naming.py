@@ -25,6 +25,7 @@ from rivven_generator.reserved import (
 )
 
 CONNECTOR_NAME = r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$"
+ALIAS = r"^[a-z][a-z0-9]*([-_][a-z0-9]+)*$"
 PACKAGE_NAME = r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$"
 HOOK_NAME = r"^[a-z][a-z0-9_]{0,55}$"
 STREAM_NAME = r"^[A-Za-z][A-Za-z0-9_.-]*$"

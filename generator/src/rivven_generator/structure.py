@@ -58,7 +58,7 @@ _TYPES = {
 
 _FORMS = {
     "name": "lower-case letters, digits and single dashes, starting with a letter, such as `orders-api`",
-    "aliases": "lower-case letters, digits and single dashes, starting with a letter",
+    "aliases": "lower-case letters, digits and single dashes or `_`, starting with a letter",
     "package": "dotted lower-case identifiers, such as `acme.orders_api`",
     "version": "a semantic version, such as `1.2.0`",
     "at": "a JSON pointer, such as `/auth/token`",

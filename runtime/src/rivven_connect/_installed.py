@@ -148,11 +148,11 @@ def find_installed(text: str, kind: str | None = None) -> Located:
         if kind not in (None, prefix):
             raise LookupFailure("RVN701", f"{text!r} is a {prefix}; a {kind} is needed here")
         kind, name = prefix, rest
-    found = [one for one in installed() if one.name == name and kind in (None, one.kind)]
-    found = found or [
+    # Also of a name that somebody has: an alias that means another connector must not hide.
+    found = [
         one
         for one in installed()
-        if kind in (None, one.kind) and name in one.spec().get("aliases", ())
+        if kind in (None, one.kind) and (one.name == name or name in aliases_of(one))
     ]
     if not found:
         raise _unknown(name, kind)
@@ -161,13 +161,28 @@ def find_installed(text: str, kind: str | None = None) -> Located:
         choices = " or ".join(f"`{one}:{name}`" for one in kinds)
         raise LookupFailure("RVN702", f"{name!r} names a {' and a '.join(kinds)}", f"say {choices}")
     if len(found) > 1:
-        owners = " and ".join(sorted(one.distribution or "?" for one in found))
-        raise LookupFailure(
-            "RVN703",
-            f"{kinds[0]} {name!r} is claimed by two distributions: {owners}",
-            "uninstall one of them; none shadows the other",
-        )
+        raise _claimed_twice(name, kinds[0], found)
     return found[0]
+
+
+def _claimed_twice(name: str, kind: str, found: Sequence[Located]) -> LookupFailure:
+    owners = " and ".join(sorted(one.distribution or "?" for one in found))
+    if all(one.name == name for one in found):
+        message = f"{kind} {name!r} is claimed by two distributions: {owners}"
+    else:
+        meant = " and ".join(sorted(repr(one.name) for one in found))
+        message = f"{kind} {name!r} names two connectors, {meant}, one by an alias: {owners}"
+    return LookupFailure("RVN703", message, "uninstall one of them; none shadows the other")
+
+
+@cache
+def aliases_of(one: Located) -> frozenset[str]:
+    """Return the other names of a connector, from its generated spec; of a broken one, none."""
+    try:
+        found = one.spec().get("aliases", ())
+    except LookupFailure:
+        return frozenset()
+    return frozenset(found) if isinstance(found, list) else frozenset()
 
 
 def _unknown(name: str, kind: str | None) -> LookupFailure:
@@ -182,7 +197,7 @@ def unknown_connector(name: str, kind: str | None, names: Sequence[str]) -> Look
     near = difflib.get_close_matches(name, names, n=1)
     listed = ", ".join(names) or "none; install one, or name a project folder like `./my-source`"
     hint = f"did you mean {near[0]!r}?" if near else f"available: {listed}"
-    if Path(name, "connector.yaml").is_file():
+    if os.path.isfile(os.path.join(name, "connector.yaml")):  # a name may be too long for a path
         hint = f"for the project folder, write ./{name}"
     return LookupFailure("RVN701", f"no {kind or 'connector'} is named {name!r}", hint)
 

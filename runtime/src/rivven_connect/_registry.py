@@ -14,6 +14,7 @@ from rivven_connect._importing import import_connector
 from rivven_connect._installed import (
     Located,
     LookupFailure,
+    aliases_of,
     find_installed,
     installed,
     is_folder_text,
@@ -72,6 +73,7 @@ class Registry(Generic[C]):
 
     def __init__(self) -> None:
         self._factories: dict[str, Factory[C]] = {}
+        self._aliases: dict[str, str] = {}
         self._states: dict[str, RunState] = {}
         self._instances: dict[str, C] = {}
         self._uses_installed = False
@@ -105,11 +107,12 @@ class Registry(Generic[C]):
         self._instances.pop(name, None)
 
     def get(self, name: str) -> Factory[C] | None:
-        """Return the factory of that name, or None.
+        """Return the factory of that name, or of the installed connector with that alias, or None.
 
         Raises:
             LookupFailure: an installed connector of that name cannot be imported, or two claim it.
         """
+        name = self._own_name(name)
         if name not in self._factories and self._uses_installed:
             try:
                 found = find_installed(name, self.kind)
@@ -117,8 +120,10 @@ class Registry(Generic[C]):
                 if failure.code == "RVN701":
                     return None
                 raise
-            self._factories[name] = self._load(found)
-            self._states[name] = RunState.REGISTERED
+            self._aliases[name] = name = found.name
+            if name not in self._factories:
+                self._factories[name] = self._load(found)
+                self._states[name] = RunState.REGISTERED
         return self._factories.get(name)
 
     def resolve(self, text: str, *, base: Path | None = None) -> Factory[C]:
@@ -140,9 +145,10 @@ class Registry(Generic[C]):
         Raises:
             LookupFailure: nobody has that name.
         """
-        if name not in self._instances:
-            self._instances[name] = self.resolve(name).create()
-        return self._instances[name]
+        factory = self.resolve(name)
+        if factory.name not in self._instances:
+            self._instances[factory.name] = factory.create()
+        return self._instances[factory.name]
 
     def names(self) -> Sequence[str]:
         """Return every name, sorted; nothing is imported."""
@@ -171,8 +177,11 @@ class Registry(Generic[C]):
             self._states[name] = state
 
     def contains(self, name: str) -> bool:
-        """Whether somebody has that name."""
-        return name in self.names()
+        """Whether somebody has that name or alias; nothing is imported."""
+        return name in self.names() or (
+            self._uses_installed
+            and any(one.kind == self.kind and name in aliases_of(one) for one in installed())
+        )
 
     __contains__ = contains
 
@@ -181,6 +190,10 @@ class Registry(Generic[C]):
         return len(self.names())
 
     __len__ = len  # noqa: A003  # `len()` above is the original's name
+
+    def _own_name(self, name: str) -> str:
+        """Return the name that an alias stands for, as far as it was asked for; else the name."""
+        return name if name in self._factories else self._aliases.get(name, name)
 
     def _load(self, found: Located) -> Factory[C]:
         cls = import_connector(found, self.contract)

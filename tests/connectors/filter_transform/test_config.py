@@ -21,6 +21,7 @@ class TestConfig(ConfigContract):
             "value": None,
             "drop": True,
         },
+        "sign": {"field": "status", "operator": "!=", "value": "active"},
         "in_a_list": {"field": "status", "operator": "in", "values": ["active", 1, None]},
         "matching": {"field": "email", "operator": "matches", "pattern": "@example\\.com$"},
         "full": {
@@ -54,14 +55,14 @@ class TestConfig(ConfigContract):
         Accept("short", "/equals", ["any", {"thing": None}]),
         Accept("operator", "/operator", "equals"),
         Accept("operator", "/operator", "not_equals"),
-        Accept("in_a_list", "/operator", "in"),
+        Accept("operator", "/operator", "=="),
+        Accept("operator", "/operator", "!="),
         Accept("operator", "/operator", "is_null"),
         Accept("operator", "/operator", "is_not_null"),
         Accept("operator", "/operator", "exists"),
         Accept("short", "/value", ["any", {"thing": None}]),
         Accept("short", "/pattern", Repeat("x", 2000)),
         Accept("short", "/pattern", "^a+$"),
-        Accept("in_a_list", "/values", ["active"]),
         Accept("in_a_list", "/values/0", ["any", {"thing": None}]),
     )
     rejects = (
@@ -74,6 +75,7 @@ class TestConfig(ConfigContract):
             at="",
         ),
         Reject("short", "", {"field": "a", "operator": "equals"}, "when", at=""),
+        Reject("short", "", {"field": "a", "operator": "=="}, "when", at=""),
         Reject(
             "short",
             "",
@@ -119,5 +121,4 @@ class TestConfig(ConfigContract):
         Reject("short", "/drop", 1, "type"),
         Reject("short", "/drop", "true", "type"),
         Reject("short", "/drop", None, "type"),
-        Reject("in_a_list", "/values", [], "minItems"),
     )

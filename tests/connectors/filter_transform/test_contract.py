@@ -21,6 +21,7 @@ class TestContract(TransformContract):
             "value": None,
             "drop": True,
         },
+        "sign": {"field": "status", "operator": "!=", "value": "active"},
         "in_a_list": {"field": "status", "operator": "in", "values": ["active", 1, None]},
         "matching": {"field": "email", "operator": "matches", "pattern": "@example\\.com$"},
     }

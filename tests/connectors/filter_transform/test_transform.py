@@ -32,6 +32,8 @@ async def test_operators_agree_with_one_another(wanted: Json) -> None:
         equal = await passes(record, field="f", equals=wanted)
         assert equal is (repr(value) == repr(wanted))
         assert equal is await passes(record, field="f", operator="equals", value=wanted)
+        assert equal is await passes(record, field="f", operator="==", value=wanted)
+        assert equal is not await passes(record, field="f", operator="!=", value=wanted)
         assert equal is await passes(record, field="f", operator="in", values=[wanted])
         assert equal is not await passes(record, field="f", operator="not_equals", value=wanted)
         assert equal is not await passes(record, field="f", equals=wanted, drop=True)
@@ -106,3 +108,7 @@ async def test_an_update_passes_if_either_side_does(
 async def test_an_update_without_its_past_is_judged_by_its_present() -> None:
     assert await passes(SourceEvent.update("s", None, {"f": 1}), field="f", equals=1)
     assert not await passes(SourceEvent.update("s", None, {"f": 2}), field="f", equals=1)
+
+
+async def test_control_events_pass() -> None:
+    assert await passes(SourceEvent.log("info", "half way"), field="f", equals=1)

@@ -166,7 +166,7 @@ async def test_a_file_that_is_not_the_one_read_before_is_refused(
     path.write_text(rows(300), encoding="utf-8")
     first = await read(JsonlSource(), config_of(path))
     path.write_text(change(rows(300)), encoding="utf-8")
-    with pytest.raises(ConnectorError, match="another name in the pipeline file") as caught:
+    with pytest.raises(ConnectorError, match="rivven state reset") as caught:
         await read(JsonlSource(), config_of(path), first.states[-1][1])
     assert caught.value.kind is ErrorKind.STATE
     assert caught.value.fatal

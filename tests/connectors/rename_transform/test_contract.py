@@ -16,6 +16,12 @@ class TestContract(TransformContract):
     examples: ClassVar = {
         "several": {"fields": {"first": "first_name", "last": "last_name"}},
         "one": {"from": "id", "to": "user_id", "overwrite": True},
+        "chosen": {
+            "include": ["id", "address.city"],
+            "exclude": ["internal"],
+            "fields": {"id": "user_id"},
+        },
+        "removed": {"field": "password"},
     }
     cases: ClassVar = [
         {
@@ -29,6 +35,12 @@ class TestContract(TransformContract):
             "config": {"from": "id", "to": "user_id"},
             "input": {"data": {"id": 1}},
             "output": [{"data": {"user_id": 1}}],
+        },
+        {
+            "name": "takes_both_forms",
+            "config": {"fields": {"a": "x"}, "from": "b", "to": "y"},
+            "input": {"data": {"a": 1, "b": 2}},
+            "output": [{"data": {"x": 1, "y": 2}}],
         },
         {
             "name": "swaps_names",
@@ -61,10 +73,47 @@ class TestContract(TransformContract):
             "output": [{"event_type": "delete", "data": {"b": 1}}],
         },
         {
-            "name": "takes_dots_as_they_are",
+            "name": "takes_a_name_with_dots_first",
             "config": {"from": "a.b", "to": "c"},
             "input": {"data": {"a.b": 1, "a": {"b": 2}}},
             "output": [{"data": {"c": 1, "a": {"b": 2}}}],
+        },
+        {
+            "name": "renames_inside_objects_and_lists",
+            "config": {"fields": {"address.city": "town", "items.n": "number"}},
+            "input": {"data": {"address": {"city": "Bonn", "zip": 1}, "items": [{"n": 1}, {}]}},
+            "output": [
+                {"data": {"address": {"town": "Bonn", "zip": 1}, "items": [{"number": 1}, {}]}},
+            ],
+        },
+        {
+            "name": "keeps_only_what_it_includes",
+            "config": {"include": ["id", "address.city"], "fields": {"id": "user_id"}},
+            "input": {"data": {"id": 1, "name": "Ada", "address": {"city": "Bonn", "zip": 1}}},
+            "output": [{"data": {"user_id": 1, "address": {"city": "Bonn"}}}],
+        },
+        {
+            "name": "removes_what_it_excludes",
+            "config": {"exclude": ["name", "address.zip"]},
+            "input": {
+                "event_type": "update",
+                "data": {
+                    "before": {"id": 1, "name": "Ada"},
+                    "after": {"address": {"city": "Bonn", "zip": 1}},
+                },
+            },
+            "output": [
+                {
+                    "event_type": "update",
+                    "data": {"before": {"id": 1}, "after": {"address": {"city": "Bonn"}}},
+                },
+            ],
+        },
+        {
+            "name": "removes_one_field",
+            "config": {"field": "password"},
+            "input": {"data": {"id": 1, "password": "x"}},
+            "output": [{"data": {"id": 1}}],
         },
         {
             "name": "has_nothing_to_do_with_lists",

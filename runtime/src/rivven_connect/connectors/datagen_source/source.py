@@ -15,6 +15,7 @@ from rivven_connect import (
     Catalog,
     ConfiguredCatalog,
     ConfiguredStream,
+    ConnectorError,
     EventBatch,
     EventMetadata,
     EventType,
@@ -96,7 +97,10 @@ def _start(
         chosen.sync_mode is SyncMode.FULL_REFRESH and saved.get("complete", bool, False)
     ):
         return 0, seed
-    return saved.get("sequence", int) or 0, seed
+    sequence = saved.get("sequence", int)
+    if sequence is None or sequence < 0:
+        raise ConnectorError.state("the saved state names no event to go on at; reset it")
+    return sequence, seed
 
 
 def _batch(

@@ -23,7 +23,9 @@ class FilterTransform(FilterTransformBase):
         self._holds = make_condition(config)
 
     def transform(self, config: FilterTransformConfig, event: SourceEvent) -> Transformed:
-        """Return the event, or nothing."""
+        """Return the event, or nothing; control events pass."""
+        if not event.is_data:
+            return event
         passes = any(self._holds(image) is not config.drop for image in _images(event))
         return event if passes else None
 

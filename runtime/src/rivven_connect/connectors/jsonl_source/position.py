@@ -11,8 +11,8 @@ from rivven_connect import ConnectorError, JsonObject, StreamState
 
 _SAMPLE_BYTES = 1_024
 _RESET = (
-    "to read it from its start, give the source another name in the pipeline file, or remove the "
-    "pipeline's .db and .marker from its state_dir (.rivven-state)"
+    "to read it from its start, reset its state with "
+    "`rivven state reset PIPELINE.yaml --source NAME`"
 )
 
 
@@ -46,7 +46,9 @@ class Position:
         Raises:
             ConnectorError: the file is not the one that the position is of; says what to do.
         """
-        offset = saved.get("offset", int) or 0
+        offset = saved.get("offset", int)
+        if offset is None or offset < 0:
+            raise ConnectorError.state(f"the saved state names no place in {path}; {_RESET}")
         size = os.fstat(descriptor).st_size
         if size < offset:
             raise ConnectorError.state(

@@ -97,8 +97,8 @@ class LineReader:
         if named is None or not os.path.samestat(ours, named) or ours.st_size < self._offset:
             raise ConnectorError.state(
                 f"{self._path} was truncated, removed or replaced while it was followed, up to byte "
-                f"{self._offset}; to read the new file, give the source another name in the pipeline "
-                "file, or remove the pipeline's .db and .marker from its state_dir (.rivven-state)"
+                f"{self._offset}; to read the new file, reset the source's state with "
+                "`rivven state reset PIPELINE.yaml --source NAME`"
             )
 
 

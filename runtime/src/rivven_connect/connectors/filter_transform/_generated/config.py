@@ -31,6 +31,8 @@ class FilterTransformConfig(TransformConfig):
         require_one("operator", "equals"),
         when({"operator": "equals"}, require=("value",)),
         when({"operator": "not_equals"}, require=("value",)),
+        when({"operator": "=="}, require=("value",)),
+        when({"operator": "!="}, require=("value",)),
         when({"operator": "in"}, require=("values",)),
         when({"operator": "matches"}, require=("pattern",)),
     )
@@ -42,10 +44,21 @@ class FilterTransformConfig(TransformConfig):
     """Short for `operator` equals with this `value`."""
 
     operator: Annotated[
-        Literal["equals", "not_equals", "in", "matches", "is_null", "is_not_null", "exists"] | None,
+        Literal[
+            "equals",
+            "not_equals",
+            "==",
+            "!=",
+            "in",
+            "matches",
+            "is_null",
+            "is_not_null",
+            "exists",
+        ]
+        | None,
         NotNull(),
     ] = None
-    """What must hold for the field."""
+    """What must hold for the field; `==` and `!=` are short for `equals` and `not_equals`."""
 
     value: Json = None
     """What `equals` and `not_equals` compare with; any JSON value."""

@@ -8,7 +8,7 @@ from rivven_connect import ConnectorSpec, TransformRegistry
 from .base import RenameTransformBase, RenameTransformConfigSpec
 from .config import RenameTransformConfig
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "RenameTransformBase",

@@ -13,7 +13,8 @@ from rivven_connect.config import (
     NotNull,
     Text,
     TransformConfig,
-    require_one,
+    UniqueItems,
+    require_any,
     require_together,
 )
 
@@ -25,16 +26,38 @@ class RenameTransformConfig(TransformConfig):
 
     _example: ClassVar[JsonObject] = {"fields": {"first": "first_name", "last": "last_name"}}
 
-    _rules = (require_one("fields", "from"), require_together("from", "to"))
+    _rules = (
+        require_any("fields", "from", "include", "exclude", "field"),
+        require_together("from", "to"),
+    )
 
     fields: Annotated[dict[str, Text] | None, NotNull(), Field(min_length=1)] = None
-    """Old name to new name, of top-level fields; all are renamed at once, so names can be swapped."""
+    """Old name to new name; all are renamed at once, so names can be swapped. `address.city` names a nested field, also of each element of a list; its new name is one beside it."""
 
     from_: Annotated[Text | None, NotNull(), Field(alias="from")] = None
     """Old name, where there is but one field to rename."""
 
     to: Annotated[Text | None, NotNull()] = None
     """Its new name."""
+
+    include: Annotated[
+        list[Annotated[Text, Field(min_length=1)]] | None,
+        NotNull(),
+        Field(min_length=1),
+        UniqueItems(),
+    ] = None
+    """Fields to keep, by their old names; all others are removed."""
+
+    exclude: Annotated[
+        list[Annotated[Text, Field(min_length=1)]] | None,
+        NotNull(),
+        Field(min_length=1),
+        UniqueItems(),
+    ] = None
+    """Fields to remove, by their old names."""
+
+    field: Annotated[Text | None, NotNull(), Field(min_length=1)] = None
+    """Field to remove, where there is but one."""
 
     overwrite: Boolean = False
     """Replace a field that has the new name already; otherwise such a record is refused, because its value would be lost."""

@@ -1,0 +1,5 @@
+"""The timestamp transform."""
+
+from rivven_connect.connectors.timestamp_transform.transform import TimestampTransform
+
+__all__ = ["TimestampTransform"]
