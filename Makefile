@@ -16,7 +16,7 @@ export UV_SYSTEM_CERTS := true
 export PYTHONDONTWRITEBYTECODE :=
 unexport VIRTUAL_ENV PYTHONPATH
 
-.PHONY: help quickstart test unit check lint types imports drift regenerate coverage fmt bench docs wheels clean
+.PHONY: help quickstart test unit faults planted check lint types imports drift regenerate coverage fmt bench docs wheels clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +41,12 @@ test: $(VENV)/.synced  ## all tests
 
 unit: $(VENV)/.synced  ## the quick tests only
 	@$(BIN)/python -m pytest -q -n 2 -m "not slow"
+
+faults: $(VENV)/.synced  ## the fault experiments at full size, figures into docs/reliability.md
+	@RIVVEN_FAULTS=pr $(BIN)/python -m pytest -q -n 2 --dist loadgroup tests/faults
+
+planted: $(VENV)/.synced  ## plant each known bug and see the tests fail, table into docs/reliability.md
+	@$(BIN)/python tests/faults/planted_bugs.py
 
 check: lint types imports drift test  ## everything that CI runs
 

@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+import delivery
 import generation
 import report
 import startup
@@ -18,7 +19,7 @@ import throughput
 from cases import FLOOR, STARTED, Case, Outcome
 from measure import LEAST_ROUNDS, BenchmarkFailed, Usage, measure
 
-CASES: tuple[Case, ...] = (*generation.CASES, *startup.CASES, *throughput.CASES)
+CASES: tuple[Case, ...] = (*generation.CASES, *startup.CASES, *throughput.CASES, *delivery.CASES)
 
 
 def main() -> int:

@@ -23,7 +23,7 @@ def _orders(page_size: int, folder: Path) -> Mapping[str, Command]:
     """Return floor and pipeline, each also with next to no records, which is what starting takes."""
     for name in ("orders.py", "floor.py"):
         shutil.copy(WORKLOADS / name, folder)
-    _scaffold(folder)
+    scaffold(folder)
     commands = {}
     for prefix, count in (("", RECORDS), (STARTED, _FEW)):
         floor = [sys.executable, "floor.py", str(count), "floor.jsonl"]
@@ -32,7 +32,7 @@ def _orders(page_size: int, folder: Path) -> Mapping[str, Command]:
     return commands
 
 
-def _scaffold(folder: Path) -> None:
+def scaffold(folder: Path) -> None:
     """Make the source's project from its manifest, hooks filled."""
     project = folder / "bench-orders"
     argv = [tool("rivven"), "new", "source", "bench-orders", "--no-input"]

@@ -38,6 +38,7 @@ _MODULES = {
 
 _SUBMODULES = {
     "rivven_connect.config": "What generated config classes are made of.",
+    "rivven_connect.http": "The HTTP client of connectors; needs the extra `http`.",
     "rivven_connect.testing": "What connectors are tested with.",
     "rivven_connect.transforms": "Functions on the record of an event; no-ops where it is no object.",
 }
@@ -85,6 +86,10 @@ def _cli() -> str:
             raise LookupError(f"rivven {name} is listed and not there")
         context = click.Context(command, info_name=name, parent=root)
         parts.append(_help(command, context, f"rivven {name}"))
+        if isinstance(command, click.Group):
+            for below, one in sorted(command.commands.items()):
+                inner = click.Context(one, info_name=below, parent=context)
+                parts.append(_help(one, inner, f"rivven {name} {below}"))
     return "\n".join(parts)
 
 

@@ -146,8 +146,8 @@ class _Reader:
         raise ConnectorError.state(
             f"stream {self._stream!r}: commits that were read before are no longer part of "
             f"{self._config.branch!r}: its history was rewritten, or another branch is checked "
-            "out. Bring the old history back, or reset the state of this source (it is kept in "
-            "the pipeline's state_dir, by default .rivven-state) to read from the start"
+            "out. Bring the old history back, or reset the state of this source to read from the "
+            "start: `rivven state reset PIPELINE.yaml --source NAME`"
         )
 
 

@@ -72,6 +72,7 @@ def test_accepts(tmp_path: Path, kind: str, text: str) -> None:
         ("source", 'dependencies: ["a\\nb"]', "RVN210", "/dependencies/0"),
         ("source", "dependencies: [a, A>=1]", "RVN214", "/dependencies/1"),
         ("source", "aliases: [demo]", "RVN214", "/aliases/0"),
+        ("source", "aliases: [old, old_name, OLD]", "RVN205", "/aliases/2"),
         ("sink", "batching: true\nbatch_size_from: sizes", "RVN213", "/batch_size_from"),
         ("sink", "batching: true\nbatch_size_from: port", "RVN213", "/batch_size_from"),
         ("sink", "batching: true\nbatch_size: 3\nbatch_size_from: size", "RVN217", "/batch_size_from"),

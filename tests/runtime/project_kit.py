@@ -136,7 +136,7 @@ class Lines(BatchSink[LinesConfig]):
 
 def write_projects(folder: Path) -> None:
     """Write the projects `./counter` (a source) and `./lines` (a sink)."""
-    _project(
+    write_project(
         folder / "counter",
         kind="source",
         name="counter",
@@ -144,7 +144,7 @@ def write_projects(folder: Path) -> None:
         cls="Counter",
         code=SOURCE,
     )
-    _project(
+    write_project(
         folder / "lines",
         kind="sink",
         name="lines",
@@ -154,7 +154,8 @@ def write_projects(folder: Path) -> None:
     )
 
 
-def _project(folder: Path, *, kind: str, name: str, package: str, cls: str, code: str) -> None:
+def write_project(folder: Path, *, kind: str, name: str, package: str, cls: str, code: str) -> None:
+    """Write one connector project."""
     source = folder / "src" / package
     source.mkdir(parents=True)
     (source / "__init__.py").write_text(code, encoding="utf-8")

@@ -14,6 +14,7 @@ from project_kit import run_cli, write_pipeline, write_projects
 
 from rivven_connect.cli import COMMANDS, GROUP
 from rivven_connect.cli.edge import run_group
+from rivven_connect.cli.lazy import LazyGroup
 
 
 @pytest.fixture
@@ -183,6 +184,16 @@ def test_bugs_of_connectors_exit_3(folder: Path) -> None:
     found = run_cli("read", "./counter", "--config", config, cwd=folder)
     assert found.returncode == 3
     assert "Traceback" not in found.stderr
+
+
+def test_help_names_the_program_that_mounts_the_commands(capfd: pytest.CaptureFixture[str]) -> None:
+    mounted = LazyGroup("other", COMMANDS, distribution="rivven-connect")
+    for name in COMMANDS:
+        assert run_group(mounted, [name, "--help"]) == 0
+        shown = capfd.readouterr().out
+        assert "rivven-connect" not in shown
+        _, own, _ = invoke(capfd, name, "--help")
+        assert "other" not in own.split()
 
 
 @pytest.mark.parametrize(

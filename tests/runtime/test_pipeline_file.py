@@ -109,18 +109,6 @@ def test_a_pipeline_needs_work(tmp_path: Path, text: str) -> None:
     ("old", "new"),
     [
         ("  retry:", "  workers: 2\n  retry:"),
-        ("  retry:", "  stall_timeout_ms: 5\n  retry:"),
-        ("  retry:", "  network: public_only\n  retry:"),
-        ("  retry:", "  health: {enabled: true}\n  retry:"),
-        ("  retry:", "  metrics: {enabled: true}\n  retry:"),
-        ("    topic: shop", "    isolate_streams: true"),
-        ("    topic: shop", "    on_schema_change: fail"),
-        ("    topic: shop", "    rate_limit: {events_per_second: 5}"),
-        ("    topic: shop", "    circuit_breaker: {}"),
-        ("    topic: shop", "    concurrency: 4"),
-        ("fields: [id, name]", "validate: true"),
-        ("topics: [shop]", "topics: [shop]\n    delivery: transactional"),
-        ("topics: [shop]", "topics: [shop]\n    mode: overwrite"),
     ],
 )
 def test_what_this_version_lacks_is_refused_and_never_ignored(

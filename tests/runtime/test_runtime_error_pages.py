@@ -29,7 +29,27 @@ from rivven_connect.config import (
 from rivven_connect.pipeline import load_pipeline, plan_pipeline
 
 PAGES = Path(__file__).parents[2] / "docs" / "errors"
-WITHOUT_EXAMPLE = {"RVN615", "RVN702", "RVN703", "RVN704", "RVN720", "RVN721"}
+WITHOUT_EXAMPLE = {
+    "RVN615",
+    "RVN702",
+    "RVN703",
+    "RVN704",
+    "RVN720",
+    "RVN721",
+    "RVN723",
+    "RVN730",
+    "RVN731",
+    "RVN732",
+    "RVN733",
+    "RVN734",
+    "RVN735",
+    "RVN736",
+    "RVN737",
+    "RVN740",
+    "RVN741",
+    "RVN742",
+    "RVN743",
+}
 SCHEMA = {
     "type": "object",
     "properties": {

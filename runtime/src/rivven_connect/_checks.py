@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import Self, TypeAlias
 
 from rivven_connect._errors import HookMissing
+from rivven_connect._problems import escape_text
 
 CheckOutcome: TypeAlias = bool | str | None
 """What a check function returns: None or True passed; False failed; a text says why it failed."""
@@ -17,6 +18,11 @@ CheckOutcome: TypeAlias = bool | str | None
 CheckFunction: TypeAlias = Callable[[], CheckOutcome | Awaitable[CheckOutcome]]
 
 _FAILED = "One or more checks failed"
+
+
+def _on_one_line(text: str) -> str:
+    """Return what the other side may have said, so that it cannot pass for lines of ours."""
+    return escape_text(text, limit=2000)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -48,7 +54,7 @@ class CheckDetail:
 
     def __str__(self) -> str:
         mark = "✓" if self.passed else "✗"
-        message = f": {self.message}" if self.message else ""
+        message = f": {_on_one_line(self.message)}" if self.message else ""
         took = "" if self.duration_ms is None else f" ({self.duration_ms:.0f} ms)"
         return f"{mark} {self.name}{message}{took}"
 
@@ -100,7 +106,7 @@ class CheckResult:
         head = (
             "✓ Connection check passed"
             if self.passed
-            else f"✗ Connection check failed: {self.message}"
+            else f"✗ Connection check failed: {_on_one_line(self.message or '')}"
         )
         return "\n".join([head, *(f"  {detail}" for detail in self.checks)])
 

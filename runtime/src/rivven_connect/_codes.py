@@ -39,6 +39,20 @@ PIPELINE_CODES: Final = {
     "RVN719": "a delivery or mode that the sink does not offer",
     "RVN720": "a stream that the source does not offer",
     "RVN721": "a state file that is no state",
+    "RVN722": "a reading option for a source that reads by itself",
+    "RVN723": "record checks without the extra `validate`",
+    "RVN730": "a config names something else than the saved state is of",
+    "RVN731": "a file to import that is no saved state",
+    "RVN732": "a saved state of another pipeline",
+    "RVN733": "no saved state of that name",
+    "RVN734": "an exported file that cannot be written",
+    "RVN740": "no dead letters are kept there",
+    "RVN741": "no dead letter has that id",
+    "RVN742": "a line that is no dead letter",
+    "RVN743": "a dead letter whose place is gone",
+    "RVN735": "an endpoint that cannot be listened on",
+    "RVN736": "metrics without their library",
+    "RVN737": "an endpoint that other machines can read",
 }
 
 CODES: Final = CONFIG_CODES | PIPELINE_CODES

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ def locate_project(folder: Path, kind: str | None = None) -> Located:
     Raises:
         LookupFailure: the folder holds no connector of that kind.
     """
-    if not (folder / "connector.yaml").is_file():
+    if not os.path.isfile(folder / "connector.yaml"):  # a name may be too long for a path
         raise LookupFailure(
             "RVN705",
             f"{folder} is no connector project: it has no connector.yaml",

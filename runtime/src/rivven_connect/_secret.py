@@ -5,10 +5,12 @@ from __future__ import annotations
 import hmac
 from typing import TYPE_CHECKING, Any, NoReturn, final
 
+from rivven_connect._redaction import MASK, register_secret
+
 if TYPE_CHECKING:
     from pydantic_core import CoreSchema
 
-MASK = "***"
+__all__ = ["MASK", "SECRET_JSON_SCHEMA", "Secret"]
 
 SECRET_JSON_SCHEMA = {"type": "string", "writeOnly": True, "format": "password"}
 """How JSON Schema says that a text is secret."""
@@ -19,12 +21,17 @@ class Secret:
     """A secret value; everything that prints, copies or encodes it gets `***`.
 
     Only `reveal()` returns the value. Pickling raises, because a pickle is a file in waiting.
+
+    Making one is enough: from then on its value is masked in all logs, messages and metadata of the
+    process, in its usual encodings too. A connector that is given a secret at run time, such as the
+    access token of an OAuth answer, makes a `Secret` of it at once.
     """
 
     __slots__ = ("_value",)
 
     def __init__(self, value: str) -> None:
         self._value = value
+        register_secret(value)
 
     def reveal(self) -> str:
         """Return the value itself, for the call that must have it."""

@@ -116,8 +116,9 @@ class _Resolver:
                 )
             )
         # An error may quote the password of a connection string, and not the whole of it.
-        for one in (text, *references):
-            register_secret(one)
+        register_secret(text)
+        for one in references:
+            register_secret(one, warn=False)
 
     def _expand(self, text: str, path: tuple[Step, ...]) -> tuple[str, list[str]]:
         """Return the text with every reference replaced, and what they gave."""

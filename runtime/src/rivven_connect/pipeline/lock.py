@@ -5,16 +5,20 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import time
 from pathlib import Path
 
 from rivven_connect._errors import AlreadyRunning, StateStoreError
+
+_LOOKS, _PAUSE_S = 20, 0.005
 
 
 class PipelineLock:
     """Held from before the first read until the process ends, however it ends.
 
     The kernel releases it with the process, so a crash leaves nothing to clean up; the file stays
-    and only its content, the owner's process id, is for people.
+    and only its content, the owner's process id, is for people. Should somebody remove the file, a
+    second process can lock a new one: the owner's term in the database then fences the first.
     """
 
     def __init__(self, path: Path) -> None:
@@ -26,24 +30,57 @@ class PipelineLock:
 
         Raises:
             AlreadyRunning: another process has it; the message names its process id.
-            StateStoreError: the lock file cannot be opened.
+            StateStoreError: the lock file cannot be opened or locked.
         """
         try:
-            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self._descriptor = self._locked()
+            # Nobody is known to have it: its owner is about to write its id, or somebody only looks.
+            for _ in range(_LOOKS):
+                if self._descriptor is not None or self._owner() is not None:
+                    break
+                time.sleep(_PAUSE_S)
+                self._descriptor = self._locked()
         except OSError as error:
-            raise StateStoreError(f"{self._path} cannot be opened: {error.strerror}") from error
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            owner = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip()
-            os.close(descriptor)
+            raise StateStoreError(f"{self._path} cannot be locked: {error.strerror}") from error
+        if self._descriptor is None:
             raise AlreadyRunning(
-                f"this pipeline already runs as process {owner or 'unknown'} "
+                f"this pipeline already runs as process {self._owner() or 'unknown'} "
                 f"(lock {self._path}); stop that one first"
-            ) from error
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
-        self._descriptor = descriptor
+            )
+
+    def _locked(self) -> int | None:
+        """Return a descriptor of the very file that has the name, locked; None if another has it."""
+        while True:
+            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if self._is_named(descriptor):
+                    os.ftruncate(descriptor, 0)
+                    os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+                    return descriptor
+            except BlockingIOError:
+                os.close(descriptor)
+                return None
+            except BaseException:
+                os.close(descriptor)
+                raise
+            os.close(descriptor)
+
+    def _is_named(self, descriptor: int) -> bool:
+        """Whether nobody removed or replaced the file between opening and locking it."""
+        try:
+            named = os.stat(self._path)
+        except FileNotFoundError:
+            return False
+        return os.path.samestat(os.fstat(descriptor), named)
+
+    def _owner(self) -> int | None:
+        """Return the process id in the file, if that process is there."""
+        with contextlib.suppress(OSError, ValueError):
+            owner = int(self._path.read_bytes()[:32])
+            if _is_alive(owner):
+                return owner
+        return None
 
     def release(self) -> None:
         """Give the lock back; a second call does nothing."""
@@ -52,3 +89,13 @@ class PipelineLock:
             with contextlib.suppress(OSError):
                 os.ftruncate(descriptor, 0)
             os.close(descriptor)
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -7,10 +7,14 @@ resets a state by itself.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import datetime
 import hashlib
+import hmac
 import json
+import logging
+import os
 import sqlite3
-import uuid
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NoReturn, Protocol, Self
@@ -18,45 +22,51 @@ from typing import NoReturn, Protocol, Self
 from rivven_connect._errors import AlreadyRunning, StateStoreError
 from rivven_connect._failpoints import failpoint
 from rivven_connect._json import JsonObject
-from rivven_connect._redaction import redact
+from rivven_connect.pipeline.backups import back_up, commits_of
+from rivven_connect.pipeline.file_systems import network_file_system
 from rivven_connect.pipeline.lock import PipelineLock
+from rivven_connect.pipeline.marker import MarkerFile
+from rivven_connect.pipeline.state_encoding import encode_state
 from rivven_connect.pipeline.state_files import (
-    connect,
+    StateRefused,
+    backup_of,
     make_folder,
     translated,
-    write_private,
+)
+from rivven_connect.pipeline.state_opening import open_database
+from rivven_connect.pipeline.state_rows import (
+    Changes,
+    StateRow,
+    read_counters,
+    read_identities,
+    read_states,
+    transaction,
+)
+from rivven_connect.pipeline.state_schema import (
+    Counters,
+    IdentityKey,
+    Meta,
+    StateKey,
+    read_meta,
+    write_meta,
 )
 
-APPLICATION_ID = 0x52564E43
-"""`RVNC`, in the SQLite header; tells our files from everybody else's."""
+__all__ = ["Counters", "StateKey", "StateStore", "Store"]
 
-SCHEMA_VERSION = 1
+_log = logging.getLogger("rivven_connect.pipeline")
 
-_SCHEMA = """
-CREATE TABLE meta (
-    id INTEGER PRIMARY KEY CHECK (id = 1),
-    pipeline TEXT NOT NULL, instance TEXT NOT NULL, owner_term INTEGER NOT NULL
-);
-CREATE TABLE state (
-    source TEXT NOT NULL, stream TEXT NOT NULL, partition TEXT NOT NULL,
-    value TEXT NOT NULL, sha256 TEXT NOT NULL,
-    PRIMARY KEY (source, stream, partition)
-) WITHOUT ROWID;
-CREATE TABLE counters (
-    connector TEXT NOT NULL, name TEXT NOT NULL, value INTEGER NOT NULL,
-    PRIMARY KEY (connector, name)
-) WITHOUT ROWID;
-"""
 
-StateKey = tuple[str, str]
-"""Stream (its full name, `_state` for the global state) and partition."""
-
-Counters = Mapping[tuple[str, str], int]
-"""(connector, counter) -> how much to add."""
+EDITED = "edited"
+"""Counter of a source whose state was reset or imported since its last run."""
 
 
 class Store(Protocol):
     """What the engine needs of a state store."""
+
+    @property
+    def term(self) -> int:
+        """The number of this start of the pipeline; each is higher than all before."""
+        ...
 
     def load(self, source: str) -> dict[str, JsonObject]:
         """Return the saved state of a source: stream -> object."""
@@ -68,6 +78,10 @@ class Store(Protocol):
         """Save the states and add the counters, all or nothing, durably."""
         ...
 
+    def counters(self) -> dict[tuple[str, str], int]:
+        """Return the totals over all runs: (connector, counter) -> sum."""
+        ...
+
     def close(self) -> None:
         """Release what is held."""
         ...
@@ -77,10 +91,18 @@ class StateStore:
     """The state of one pipeline in `<folder>/<pipeline>.db`; holds the pipeline's lock."""
 
     def __init__(self, path: Path, lock: PipelineLock, connection: sqlite3.Connection) -> None:
-        self._path = path
+        self.path = path
         self._lock = lock
         self._connection = connection
-        self._term = 0
+        self._marker = MarkerFile(path.with_suffix(".marker"))
+        self._file = os.stat(path)
+        self._meta = Meta("", "")
+        self._closed = False
+
+    @property
+    def term(self) -> int:
+        """The number of this start of the pipeline; each is higher than all before."""
+        return self._meta.owner_term
 
     @classmethod
     def open(cls, folder: Path, pipeline: str) -> Self:
@@ -88,18 +110,20 @@ class StateStore:
 
         Raises:
             AlreadyRunning: another process runs this pipeline.
-            StateStoreError: the state is damaged, emptied, foreign or written by a newer version.
+            StateStoreError: the state is damaged, emptied, older than it was, foreign or written by a
+                newer version; or the disk is full.
         """
         make_folder(folder)
         lock = PipelineLock(folder / f"{pipeline}.lock")
         lock.acquire()
         path = folder / f"{pipeline}.db"
         try:
+            _warn_of_network(folder)
             with translated(path):
-                connection = connect(path)
-                store = cls(path, lock, connection)
+                connection, meta = open_database(path, pipeline)
                 try:
-                    store._prepare(pipeline)
+                    store = cls(path, lock, connection)
+                    store._own(meta)
                 except BaseException:
                     connection.close()
                     raise
@@ -114,123 +138,161 @@ class StateStore:
         Raises:
             StateStoreError: the state cannot be read.
         """
-        found: dict[str, JsonObject] = {}
-        with translated(self._path):
-            rows = self._connection.execute(
-                "SELECT stream, partition, value FROM state WHERE source = ?", (source,)
-            )
-            for stream, partition, value in rows:
-                found[f"{stream}/{partition}" if partition else stream] = json.loads(value)
-        return found
+        with translated(self.path):
+            return {
+                one.name: json.loads(one.value) for one in read_states(self._connection, source)
+            }
 
     def commit(
         self, source: str, states: Mapping[StateKey, JsonObject], counters: Counters
     ) -> None:
         """Save the states and add the counters in one durable transaction.
 
+        An empty object never replaces a saved state: it says nothing, and only `state reset` empties.
+
         Raises:
             AlreadyRunning: another process has taken the pipeline over.
             StateStoreError: nothing was saved.
         """
-        rows = [(source, *key, *self._encode(source, key, value)) for key, value in states.items()]
-        with translated(self._path), self._transaction():
-            fenced = self._connection.execute(
-                "UPDATE meta SET owner_term = owner_term WHERE owner_term = ?", (self._term,)
-            )
-            if fenced.rowcount != 1:
-                raise AlreadyRunning(
-                    f"another process has taken over {self._path}; nothing was saved"
+        rows = [encode_state(source, key, value) for key, value in states.items()]
+        with self.changing() as changes:
+            for row in rows:
+                changes.save(row)
+            changes.count(counters)
+
+    @contextlib.contextmanager
+    def changing(self) -> Iterator[Changes]:
+        """Make changes in one durable transaction; what `commit` is made of.
+
+        Raises:
+            AlreadyRunning: another process has taken the pipeline over; nothing was saved.
+            StateStoreError: nothing was saved.
+        """
+        with translated(self.path):
+            self._require_same_file()
+            with transaction(self._connection):
+                meta = self._own_meta()
+                changes = Changes(self._connection)
+                yield changes
+                meta = dataclasses.replace(
+                    meta,
+                    commits=meta.commits + 1,
+                    committed_at=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+                    total=meta.changed(changes.difference),
                 )
-            self._connection.executemany("REPLACE INTO state VALUES (?, ?, ?, ?, ?)", rows)
-            self._connection.executemany(
-                "INSERT INTO counters VALUES (?, ?, ?) "
-                "ON CONFLICT DO UPDATE SET value = value + excluded.value",
-                [(*key, amount) for key, amount in counters.items()],
-            )
-            failpoint("inside_commit")
+                if not write_meta(self._connection, meta, owner_term=self._meta.owner_term):
+                    self._give_way()
+                failpoint("inside_commit")
+            self._meta = meta
+            self._marker.follow(meta)
+
+    def forget(self, prefix: str) -> None:
+        """Remove states and counters of every source whose name begins with `prefix`.
+
+        Raises:
+            AlreadyRunning: another process has taken the pipeline over.
+            StateStoreError: nothing was removed.
+        """
+        with self.changing() as changes:
+            changes.forget_sources(prefix)
+
+    def states(self) -> list[StateRow]:
+        """Return every saved state."""
+        with translated(self.path):
+            return list(read_states(self._connection))
 
     def counters(self) -> dict[tuple[str, str], int]:
         """Return the totals over all runs: (connector, counter) -> sum."""
-        with translated(self._path):
-            rows = self._connection.execute("SELECT connector, name, value FROM counters")
-            return {(connector, name): value for connector, name, value in rows}
+        with translated(self.path):
+            return read_counters(self._connection)
+
+    def identities(self) -> dict[IdentityKey, str]:
+        """Return the fingerprints of what was read and written: (kind, name, field) -> HMAC."""
+        with translated(self.path):
+            return read_identities(self._connection)
+
+    def sign(self, text: str) -> str:
+        """Return the fingerprint of a text, with this state's own random key."""
+        key = bytes.fromhex(self._meta.hmac_key)
+        return hmac.new(key, text.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
+
+    def back_up(self, target: Path) -> None:
+        """Write a checked copy of the database, private and durable.
+
+        Raises:
+            StateStoreError: there is none.
+        """
+        with translated(target):
+            back_up(self._connection, target)
 
     def close(self) -> None:
-        """Close the database and release the lock."""
-        self._connection.close()
-        self._lock.release()
-
-    @staticmethod
-    def _encode(source: str, key: StateKey, value: JsonObject) -> tuple[str, str]:
-        text = json.dumps(value, ensure_ascii=False, sort_keys=True, allow_nan=False)
-        if redact(text) != text:
-            raise StateStoreError(
-                f"source {source!r} put a secret into the state of stream {key[0]!r}; not saved"
-            )
-        return text, _digest(source, key, text)
-
-    @contextlib.contextmanager
-    def _transaction(self) -> Iterator[None]:
-        self._connection.execute("BEGIN IMMEDIATE")
+        """Back the state up, close the database and release the lock; a second call does nothing."""
+        if self._closed:
+            return
+        self._closed = True
         try:
-            yield
-            self._connection.execute("COMMIT")
-        except BaseException:
-            if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
-            raise
+            self._end_cleanly()
+        finally:
+            self._marker.close()
+            self._connection.close()
+            self._lock.release()
 
-    def _prepare(self, pipeline: str) -> None:
-        """Create or check the database, and become its owner."""
-        marker = self._path.with_suffix(".marker")
-        run = self._connection.execute
-        blank = run("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
-        if blank and marker.exists():
-            self._refuse("was emptied or deleted; restore it from a backup")
-        if blank:
-            self._create(pipeline)
-        else:
-            self._check(pipeline)
-        instance = run("SELECT instance FROM meta").fetchone()[0]
-        if not marker.exists():
-            write_private(marker, f"{instance}\n")
-        elif marker.read_text(encoding="ascii").strip() != instance:
-            self._refuse(f"is not the state that {marker.name} belongs to")
-        with self._transaction():
-            run("UPDATE meta SET owner_term = owner_term + 1")
-            self._term = run("SELECT owner_term FROM meta").fetchone()[0]
+    def _own(self, meta: Meta) -> None:
+        """Become the owner: whoever had the state before is fenced."""
+        with transaction(self._connection):
+            self._meta = dataclasses.replace(meta, owner_term=meta.owner_term + 1)
+            if not write_meta(self._connection, self._meta, owner_term=meta.owner_term):
+                self._give_way()
+        self._marker.write(self._meta)
 
-    def _create(self, pipeline: str) -> None:
-        with self._transaction():
-            for statement in _SCHEMA.split(";"):
-                self._connection.execute(statement)
-            self._connection.execute(
-                "INSERT INTO meta VALUES (1, ?, ?, 0)", (pipeline, uuid.uuid4().hex)
-            )
-            self._connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-            self._connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+    def _own_meta(self) -> Meta:
+        """Return the meta row as it is now, if this process still owns the state."""
+        found = read_meta(self._connection)
+        if found is None:
+            raise StateRefused("was emptied while it was in use; nothing was saved")
+        meta, seal = found
+        if meta.owner_term > self._meta.owner_term:
+            self._give_way()
+        if meta.owner_term < self._meta.owner_term or meta.commits < self._meta.commits:
+            raise StateRefused("was replaced by an older copy while in use; nothing was saved")
+        if meta.instance != self._meta.instance or meta.seal() != seal:
+            raise StateRefused("was changed by another program while in use; nothing was saved")
+        return meta
 
-    def _check(self, pipeline: str) -> None:
-        run = self._connection.execute
-        if run("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
-            self._refuse("is another program's database")
-        if run("PRAGMA user_version").fetchone()[0] > SCHEMA_VERSION:
-            self._refuse("was written by a newer version; use that one")
-        if run("PRAGMA quick_check").fetchone()[0] != "ok":
-            self._refuse("is damaged; restore it from a backup")
-        owner = run("SELECT pipeline FROM meta WHERE id = 1").fetchone()
-        if owner is None or owner[0] != pipeline:
-            self._refuse("belongs to another pipeline")
-        for source, stream, partition, value, sha256 in run("SELECT * FROM state"):
-            if _digest(source, (stream, partition), value) != sha256:
-                self._refuse(f"is damaged at source {source!r}; restore it from a backup")
+    def _give_way(self) -> NoReturn:
+        raise AlreadyRunning(f"another process has taken over {self.path}; nothing was saved")
 
-    def _refuse(self, reason: str) -> NoReturn:
-        raise StateStoreError(
-            f"the state {self._path} {reason}, or remove it and its .marker to start afresh"
+    def _require_same_file(self) -> None:
+        """Refuse to write into a file that has lost its name: nobody would ever read it."""
+        try:
+            named = os.stat(self.path)
+        except FileNotFoundError:
+            named = None
+        if named is None or not os.path.samestat(named, self._file):
+            raise StateRefused("was removed or replaced while in use; nothing was saved")
+
+    def _end_cleanly(self) -> None:
+        """Make the marker durable and keep a copy; the state itself is safe without them."""
+        try:
+            with translated(self.path):
+                found = read_meta(self._connection)
+                if found is None or found[0].owner_term != self._meta.owner_term:
+                    return
+                self._require_same_file()
+                self._marker.write(found[0])
+                if commits_of(backup_of(self.path)) != found[0].commits:
+                    back_up(self._connection, backup_of(self.path))
+        except StateStoreError as error:
+            _log.warning("the state was saved, its backup was not: %s", error)
+
+
+def _warn_of_network(folder: Path) -> None:
+    found = network_file_system(folder)
+    if found is not None:
+        _log.warning(
+            "the state folder %s is on a network file system (%s), whose locks may fail: a second "
+            "start may not be refused, and the first run then ends at its next commit (exit 5); "
+            "set `settings.state_dir` to a local disk",
+            folder,
+            found,
         )
-
-
-def _digest(source: str, key: StateKey, text: str) -> str:
-    """Return the checksum of a row; the keys are in it, so that rows cannot change places."""
-    return hashlib.sha256("\0".join((source, *key, text)).encode()).hexdigest()

@@ -1,0 +1,85 @@
+"""The figures of the fault experiments, and the table of docs/reliability.md that shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol
+
+PROPERTY = "figures"
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "reliability.md"
+BEGIN = "<!-- figures: begin; `make faults` writes between these lines -->"
+END = "<!-- figures: end -->"
+
+EXPERIMENTS: Mapping[str, str] = {
+    "M1": "SIGKILL at each of the 12 steps, at its first, second and a later time, for each sink",
+    "M2": "SIGKILL again and again at random moments of one run, until it is through",
+    "M3": "a slow sink behind a fast source, records of 1 B to 8 MiB",
+    "M6": "a simulated clock, scheduler, store and network, from seeds",
+    "M8": "an error at each operation on the state database",
+    "M9": "flipped bits, cut and older copies of the state database",
+    "M10": "random sequences of read, write, reject, crash, restart, reset, schema change",
+    "M11": "SIGTERM at each of the 12 steps: source idle, source busy, sink blocked",
+    "M12": "several starts of one pipeline at once",
+    "M14": "broken pipeline files and saved states, changed by bytes and by their grammar",
+    "M16": "bugs that were planted to see the tests fail",
+    "S6": "each secret option of each connector through all commands, with what can go wrong; all that they leave behind was searched for the secrets, in every encoding",
+}
+"""What was done, by the id of the experiment; an id that is not here is an error."""
+
+
+class Record(Protocol):
+    """Takes the figures of one test."""
+
+    def __call__(self, experiment: str, **values: int) -> None:
+        """Add up; a name that begins with `most` keeps the largest."""
+        ...
+
+
+class Figures:
+    """Figures by experiment and name."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, dict[str, int]] = {}
+
+    def add(self, experiment: str, values: Mapping[str, int]) -> None:
+        """Add what one test found.
+
+        Raises:
+            ValueError: an experiment that has no description.
+        """
+        require_known(experiment)
+        known = self._known.setdefault(experiment, {})
+        for name, value in values.items():
+            before = known.get(name, 0)
+            known[name] = max(before, value) if name.startswith("most") else before + value
+
+    def rows(self) -> list[str]:
+        """Return one row per experiment, in the order of their numbers."""
+        ordered = sorted(self._known.items(), key=lambda one: (one[0][0], int(one[0][1:])))
+        return [f"| {id_} | {EXPERIMENTS[id_]} | {_told(values)} |" for id_, values in ordered]
+
+
+def require_known(experiment: str) -> None:
+    """Return if the experiment has a description.
+
+    Raises:
+        ValueError: it has none.
+    """
+    if experiment not in EXPERIMENTS:
+        raise ValueError(f"{experiment} is no experiment of {Path(__file__).name}")
+
+
+def _told(values: Mapping[str, int]) -> str:
+    return ", ".join(f"{name.replace('_', ' ')} {value:,}" for name, value in values.items())
+
+
+def write(figures: Figures, page: Path = PAGE) -> None:
+    """Put the figures between the page's markers; a page without them is left alone."""
+    text = page.read_text(encoding="utf-8")
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not (begin and end):
+        raise ValueError(f"{page.name} has no place for the figures")
+    table = ["| id | experiment | figures |", "|---|---|---|", *figures.rows()]
+    page.write_text(f"{before}{BEGIN}\n{chr(10).join(table)}\n{END}{after}", encoding="utf-8")

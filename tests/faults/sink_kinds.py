@@ -1,0 +1,133 @@
+"""The sinks of the kill matrix. One more is one more row here."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from experiment import SinkKind, key_of, lines_of, opened
+from oracle import Key, Level
+
+RECEIVER = Path(__file__).with_name("webhook_receiver.py")
+RECEIVED = "received.jsonl"
+_BATCH = {"max_records": 10, "max_wait_ms": 20}
+
+
+def _from_lines(folder: Path) -> list[Key]:
+    return [key_of(row["k"]) for row in lines_of(folder / "out.jsonl")]
+
+
+def _from_paced(folder: Path) -> list[Key]:
+    return [key_of(row["k"]) for row in lines_of(folder / "paced.jsonl")]
+
+
+def _from_database(folder: Path) -> list[Key]:
+    """Return the rows of every stream's table, in the order of their making."""
+    path = folder / "out.db"
+    if not path.exists():
+        return []
+    found: list[Key] = []
+    with opened(path) as database:
+        tables = database.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+        for (table,) in tables:
+            if table.startswith("_rivven"):
+                continue
+            columns = {row[1] for row in database.execute(f'PRAGMA table_info("{table}")')}
+            if {"k", "id"} <= columns:
+                rows = database.execute(f'SELECT k FROM "{table}" ORDER BY rowid')
+                found += [key_of(key) for (key,) in rows]
+    return found
+
+
+def _checkpoint_of_database(folder: Path) -> dict[str, Any]:
+    path = folder / "out.db"
+    if not path.exists():
+        return {}
+    with opened(path) as database:
+        tables = database.execute("SELECT name FROM sqlite_master").fetchall()
+        if ("_rivven_checkpoints",) not in tables:
+            return {}
+        rows = database.execute("SELECT stream, state FROM _rivven_checkpoints")
+        return {stream: json.loads(state) for stream, state in rows}
+
+
+def _from_receiver(folder: Path) -> list[Key]:
+    return [key_of(row["data"]["k"]) for row in lines_of(folder / RECEIVED)]
+
+
+JSONL = SinkKind(
+    name="jsonl",
+    level=Level.L1,
+    block={"connector": "jsonl", "config": {"path": "out.jsonl"}, "batch": _BATCH},
+    keys=_from_lines,
+)
+SQLITE_UPSERT = SinkKind(
+    name="sqlite_upsert",
+    level=Level.L2,
+    block={
+        "connector": "sqlite",
+        "delivery": "upsert",
+        "config": {"path": "out.db"},
+        "batch": _BATCH,
+    },
+    keys=_from_database,
+)
+SQLITE_TRANSACTIONAL = SinkKind(
+    name="sqlite_transactional",
+    level=Level.L3,
+    block={
+        "connector": "sqlite",
+        "delivery": "transactional",
+        "config": {"path": "out.db"},
+        "batch": _BATCH,
+    },
+    keys=_from_database,
+    checkpoint=_checkpoint_of_database,
+)
+HTTP = SinkKind(
+    name="http",
+    level=Level.L1,
+    block={
+        "connector": "http-webhook",
+        "config": {"url": "URL", "batch_size": 10},
+        "batch": _BATCH,
+    },
+    keys=_from_receiver,
+    receiver=True,
+)
+PACED = SinkKind(
+    name="paced",
+    level=Level.L1,
+    block={"connector": "./paced", "config": {"path": "paced.jsonl"}},
+    keys=_from_paced,
+)
+MATRIX = (JSONL, SQLITE_UPSERT, SQLITE_TRANSACTIONAL, HTTP)
+
+
+def with_config(kind: SinkKind, config: Mapping[str, Any]) -> SinkKind:
+    """Return the sink with more in its config."""
+    block = {**kind.block, "config": {**kind.block["config"], **config}}
+    return dataclasses.replace(kind, block=block)
+
+
+@contextlib.contextmanager
+def address_for(kind: SinkKind, folder: Path, *, reset_every: int = 0) -> Iterator[str]:
+    """Give the address of a receiver that stores in `folder`, if this sink needs one."""
+    if not kind.receiver:
+        yield ""
+        return
+    folder.mkdir(exist_ok=True)
+    command = [sys.executable, str(RECEIVER), str(folder / RECEIVED)]
+    command += ["--reset-every", str(reset_every)]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as receiver:
+        assert receiver.stdout is not None
+        yield f"http://127.0.0.1:{int(receiver.stdout.readline())}/"
+        receiver.terminate()
