@@ -57,6 +57,8 @@ def plant(one: Planted) -> Outcome:
     failed = [
         line for line in output.splitlines() if line.startswith(("FAILED tests/", "ERROR tests/"))
     ]
+    if code == _FAILED and output and not failed:
+        raise RuntimeError(f"{one.name}: no test failed, and yet:\n{output[-3000:]}")
     by = failed[0].split(" ")[1].split("::")[-1].split("[")[0] if failed else "no end in time"
     return Outcome(one, killed=code == _FAILED, by=by if code else "")
 
@@ -78,7 +80,16 @@ def run_tests(folder: Path, tests: Sequence[str]) -> tuple[int, str]:
     """Run tests against the code in a folder; return pytest's exit code and what it printed."""
     packages = os.pathsep.join(str(folder / Path(tree).parent) for tree in _TREES)
     where = folder if (folder / "tests").exists() else ROOT
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-x",
+        "-q",
+        "-o",
+        f"cache_dir={folder}/cache",
+        *tests,
+    ]
     environment = {**os.environ, "PYTHONPATH": packages, "PYTHONDONTWRITEBYTECODE": "1"}
     environment.pop("RIVVEN_FAULTS", None)
     try:

@@ -103,10 +103,10 @@ def _failure(error: Exception, options: frozenset[str]) -> int:
     from rivven_connect._problems import escape_lines  # noqa: PLC0415
     from rivven_connect._redaction import redact  # noqa: PLC0415
 
-    if isinstance(error, InputError):
-        error = _masked(error)
     expected = isinstance(error, RivvenError)
     code = error.exit_code if isinstance(error, RivvenError) else ExitCode.BUG
+    if isinstance(error, InputError):
+        error = _masked(error)
     message = redact(str(error)) if expected else _bug(error)
     if "--json" in options:
         problems = error.problems if isinstance(error, InputError) else ()

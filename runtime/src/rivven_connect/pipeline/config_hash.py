@@ -16,7 +16,7 @@ def config_hash(config: Any) -> str:
     """Return 16 hex digits that change with a connector's config; its secrets count as masked."""
     plain: Json = repr(config)
     if isinstance(config, BaseModel):
-        plain = config.model_dump(mode="json", fallback=repr)
+        plain = config.model_dump(mode="json", fallback=repr, warnings=False)
     encoded = msgspec.json.encode(plain, order="deterministic")
     return hashlib.sha256(encoded).hexdigest()[:16]
 

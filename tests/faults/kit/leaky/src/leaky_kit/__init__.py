@@ -67,8 +67,9 @@ def say(token: str) -> None:
     """Say a token on every way that leads out of the process."""
     logging.getLogger().addHandler(own := logging.FileHandler("own.log"))
     own.setFormatter(logging.Formatter("%(message)s %(args)s %(exc_info)s %(stack_info)s"))
+    nothing: dict[str, str] = {}
     try:
-        {}[token]
+        nothing[token]
     except KeyError:
         _log.exception("log %s", forms(token), stack_info=True)
     _log.error("%s", "extra", extra={"fields": {"token": forms(token), token: 1}})
