@@ -156,9 +156,9 @@ def test_threads_lose_nothing() -> None:
     assert metrics.snapshot().counters == {"n": 8_000}
 
 
-def test_metric_names_are_the_originals() -> None:
+def test_the_original_metric_names_are_there() -> None:
     names = {value for key, value in vars(metric_names).items() if key.isupper()}
-    assert names == {
+    assert names >= {
         f"rivven_connect_{name}"
         for name in [
             "records_read_total",

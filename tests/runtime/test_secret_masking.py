@@ -186,6 +186,7 @@ def log(
     monkeypatch.setattr(threading, "excepthook", threading.excepthook)
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
+    logging.captureWarnings(capture=False)  # another test may have left it on
     configure_logging("trace", request.param)
     try:
         yield lambda: capsys.readouterr().err

@@ -125,7 +125,9 @@ class Batch:
     """What a transactional sink writes in one transaction, checkpoint included.
 
     `epoch` fences stale writers of one (pipeline, sink). It is stable across retries in one run and
-    not across a crash, because batch boundaries move: no sink may skip a batch by it.
+    not across a crash, because batch boundaries move: no sink may skip a batch by it. Only within one
+    run may a sink that can lose the answer to its own commit take the epoch that it stored last for
+    the transaction that it is given again.
 
     Without `sync`, the checkpoint covers all events. With it, no checkpoint covers them yet: they
     are all of one unfinished sync, and must stay replaceable. Four rules keep them exact:

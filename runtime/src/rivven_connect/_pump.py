@@ -7,6 +7,7 @@ one go. A hook that never waits gives full chunks; one that trickles gives each 
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import inspect
 from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
@@ -56,6 +57,7 @@ class Pump:
         self._stopped = False
         self._done = False
         self._task: asyncio.Task[None] | None = None
+        self._thread: concurrent.futures.Executor | None = None
 
     async def __aenter__(self) -> Self:
         work = self._pull_async() if isinstance(self._rows, AsyncIterator) else self._pull_sync()
@@ -70,6 +72,8 @@ class Pump:
                 self._task.cancel()
             await asyncio.wait([self._task])
         await self._close_rows()
+        if self._thread is not None:
+            self._thread.shutdown(wait=False)
 
     async def chunks(self) -> AsyncIterator[list[Any]]:
         """Yield lists of rows, each with everything that has arrived; re-raise the hook's error."""
@@ -106,7 +110,11 @@ class Pump:
 
     async def _pull_sync(self) -> None:
         loop = asyncio.get_running_loop()
-        while not self._stopped and await asyncio.to_thread(self._pull_chunk, loop):
+        # A thread of its own: a hook that waits would take one of the few that all tasks share.
+        self._thread = concurrent.futures.ThreadPoolExecutor(1, "rivven-hook")
+        while not self._stopped:
+            if not await loop.run_in_executor(self._thread, self._pull_chunk, loop):
+                break
             await self._wait_for_space()
 
     def _pull_chunk(self, loop: asyncio.AbstractEventLoop) -> bool:
@@ -140,8 +148,8 @@ class Pump:
     async def _close_rows(self) -> None:
         if inspect.isasyncgen(self._rows):
             await self._rows.aclose()
-        elif inspect.isgenerator(self._rows):
-            await asyncio.to_thread(self._rows.close)
+        elif inspect.isgenerator(self._rows) and self._thread is not None:
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._rows.close)
 
 
 def _size(row: Any) -> int:

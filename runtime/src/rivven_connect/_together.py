@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, Sequence
 
 from rivven_connect._batch import Item
+from rivven_connect._cancellation import connector_call
 from rivven_connect._redaction import redact
 
 _log = logging.getLogger("rivven_connect.read")
@@ -86,9 +87,10 @@ class _Merger:
         """Read streams while there are any; say at the end that this task is done."""
         while self._waiting:
             try:
-                async with contextlib.aclosing(self._waiting.popleft()) as items:
-                    async for item in items:
-                        await self._ready.put(item)
+                with connector_call("read"):
+                    async with contextlib.aclosing(self._waiting.popleft()) as items:
+                        async for item in items:
+                            await self._ready.put(item)
             except Exception as error:  # noqa: BLE001  # raised by `items`, where the reader sees it
                 self._failures.append(error)
                 if not self._isolate:

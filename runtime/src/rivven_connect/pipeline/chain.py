@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from rivven_connect._cancellation import connector_call
 from rivven_connect._errors import ConnectorError, RecordError, RivvenError
 from rivven_connect._events import SourceEvent
 from rivven_connect._retry import RetryConfig, RetryGuard
@@ -115,7 +116,8 @@ class TransformChain:
         guard = RetryGuard(self._retry)
         while True:
             try:
-                return await apply_transform(transform, plan.config, event)
+                with connector_call(plan.path):
+                    return await apply_transform(transform, plan.config, event)
             except Exception as error:
                 failure = classify(error)
                 if not (isinstance(failure, ConnectorError) and guard.should_retry(failure)):

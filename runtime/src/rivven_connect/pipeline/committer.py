@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
@@ -89,8 +90,9 @@ class Committer:
             RivvenError: nothing was saved, or so many records became dead letters that the
                 pipeline must not go on (this flush is then saved).
         """
-        counters = {key: value for one in counts for key, value in one.stored().items()}
-        counters.update(self._heard.pop(source, {}))
+        counters: Counter[tuple[str, str]] = Counter(self._heard.pop(source, {}))
+        for one in counts:
+            counters.update(one.stored())
         try:
             await self._run(lambda: self._store.commit(source, states, counters))
         except Exception as error:
@@ -106,7 +108,8 @@ class Committer:
 
     async def close(self) -> None:
         """Wait for what is being written; a cancelled caller does not stop it."""
-        await asyncio.to_thread(self._thread.shutdown)
+        await self._run(lambda: None)
+        self._thread.shutdown(wait=False)
 
     async def _run(self, call: Callable[[], T]) -> T:
         """Run on the committing thread; once begun, a call ends even if its caller is cancelled."""

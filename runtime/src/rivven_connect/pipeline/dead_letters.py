@@ -58,6 +58,10 @@ class DeadLetter:
             return self.record
         return base64.b64encode(self.raw).decode("ascii")
 
+    def weight(self) -> int:
+        """Return about how many bytes the kept record is."""
+        return len(self.raw) if self.raw is not None else len(encode_json(self.record))
+
     def id(self, pipeline: str) -> str:
         """Return the letter's name: the same for the same record that fails at the same place."""
         return letter_id(

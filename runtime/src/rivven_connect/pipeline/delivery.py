@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from rivven_connect._batch import BatchConfig
+from rivven_connect._cancellation import connector_call
 from rivven_connect._catalog import ConfiguredCatalog
 from rivven_connect._events import SourceEvent
 from rivven_connect._failpoints import failpoint
@@ -60,6 +61,7 @@ class SinkRunner:
         self._ledgers: list[Ledger] = []
         self._writer: RecordWriter | TransactionWriter | None = None
         self._counted = sink_counts(plan)
+        """What was done and waits for a piece to be through, to be committed with it."""
         self._busy = asyncio.Lock()
         self._is_broken = False
 
@@ -104,7 +106,8 @@ class SinkRunner:
         guard = self._patience.guard()
         while True:
             try:
-                await self._sink.prepare(self.plan.config, chosen)
+                with connector_call("prepare"):
+                    await self._sink.prepare(self.plan.config, chosen)
             except Exception as error:  # noqa: BLE001  # a connector may raise anything; `pause` decides
                 await self._patience.pause(guard, error)
             else:
@@ -148,6 +151,10 @@ class SinkRunner:
 
     async def _deliver(self, entries: Sequence[Entry], *, hurried: bool) -> None:
         if entries and (catalog := entries[0].piece.catalog) is not None:
+            if isinstance(self._writer, TransactionWriter) and self._writer.waiting:
+                through, counts = await self._writer.write([], everything=True)
+                self._counted.add(counts)
+                self._finish(through, self._counted)
             plan, _ = self._catalogs[entries[0].source]
             await self.prepare([(plan, catalog)])
             entries[0].done()

@@ -189,7 +189,8 @@ class _Engine:
         while any(not task.done() for task in reading):
             running = [task for task in (*reading, *writing) if not task.done()]
             await asyncio.wait([*running, stop], return_when=asyncio.FIRST_COMPLETED)
-            failed = any(task.done() and task.exception() for task in (*reading, *writing))
+            done = [task for task in (*reading, *writing) if task.done()]
+            failed = any(task.cancelled() or task.exception() for task in done)
             if failed or stop.done():
                 return
 

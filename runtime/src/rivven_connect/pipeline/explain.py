@@ -94,6 +94,11 @@ def _weaknesses(plan: PipelinePlan, source: SourcePlan, sink: SinkPlan) -> list[
     if source.spec.position != "stable":
         found.append(f"{source.name} does not promise stable positions")
     found += [
+        f"records of stream {stream.full_name()} have neither primary key nor position"
+        for stream in source.factory.cls.streams
+        if source.reads_by_hooks and not stream.primary_key
+    ]
+    found += [
         f"transform {one.name} is not deterministic"
         for one in (*source.transforms, *sink.transforms)
         if not one.spec.deterministic

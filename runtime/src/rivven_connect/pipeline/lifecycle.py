@@ -7,6 +7,7 @@ import logging
 from collections.abc import AsyncIterator
 from typing import Any, TypeVar
 
+from rivven_connect._cancellation import connector_call
 from rivven_connect._connector import Connector
 from rivven_connect._redaction import redact
 from rivven_connect.pipeline.failures import stop_error
@@ -25,7 +26,8 @@ async def open_connector(connector: C, config: Any, where: str) -> AsyncIterator
             wrong first is what a person must see.
     """
     try:
-        await connector.open(config)
+        with connector_call("open"):
+            await connector.open(config)
         yield connector
     except BaseException:
         try:

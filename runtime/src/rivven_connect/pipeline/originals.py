@@ -52,5 +52,18 @@ class Original:
 
 
 def unreadable(event: SourceEvent) -> SourceEvent:
-    """Return an event whose data are not JSON with what a person can read of them."""
-    return msgspec.structs.replace(event, data=repr(event.data)[:LONGEST_TEXT])
+    """Return an event of which something is not JSON, that replaced by what a person can read."""
+    data, metadata = event.data, event.metadata
+    if not _is_json(data):
+        data = repr(data)[:LONGEST_TEXT]
+    if metadata is not None and not _is_json(metadata):
+        metadata = EventMetadata(extra={"unreadable": repr(metadata)[:LONGEST_TEXT]})
+    return msgspec.structs.replace(event, data=data, metadata=metadata)
+
+
+def _is_json(value: object) -> bool:
+    try:
+        msgspec.json.encode(value)
+    except (TypeError, ValueError, RecursionError):
+        return False
+    return True

@@ -89,11 +89,6 @@ class SinkPlan(ConnectorPlan):
     mode: str
     batch: BatchBlock
 
-    @property
-    def is_batching(self) -> bool:
-        """Whether the sink wants its batches filled to limits."""
-        return issubclass(self.factory.cls, BatchSink | TransactionalSink)
-
     def batch_config(self, sink: Sink[Any]) -> BatchConfig:
         """Return when a batch is full: the file's limits over the sink's."""
         own = BatchConfig(max_records=100, max_bytes=1024 * 1024, max_wait_ms=100)

@@ -8,8 +8,11 @@ import datetime
 import logging
 from collections.abc import AsyncIterator, Callable
 
+import msgspec
+
 from rivven_connect._adapters import close_iterator
 from rivven_connect._batch import EventBatch, Item, Poison
+from rivven_connect._cancellation import connector_call
 from rivven_connect._errors import ConnectorError, PipelineError
 from rivven_connect._events import CONTROLS, EventType, SourceEvent
 from rivven_connect._failpoints import failpoint
@@ -80,11 +83,12 @@ class SourceReader:
             Exception: whatever the source raised; everything before it is in the window.
         """
         try:
-            async for item in items:
-                failpoint("read")
-                await self._take(item)
-                if self._is_due():
-                    await self._put()
+            with connector_call("read"):
+                async for item in items:
+                    failpoint("read")
+                    await self._take(item)
+                    if self._is_due():
+                        await self._put()
         finally:
             self.hand_off()
             self.window.end()
@@ -112,6 +116,7 @@ class SourceReader:
         self._steps += 1
         return (
             self._unpaid >= self._piece_records
+            or len(draft.events) >= self._piece_records
             or draft.weight >= self._piece_bytes
             or self._steps >= _LARGEST_PIECE
             or draft.read >= self.window.free_records()
@@ -199,6 +204,8 @@ class SourceReader:
         draft = self._draft
         try:
             size = len(encode_json(event.data))
+            if event.metadata is not None:
+                size += len(msgspec.json.encode(event.metadata))
         except (TypeError, ValueError, RecursionError) as error:
             self._refuse(event, "serialization", f"the record is not JSON: {error}")
             return
@@ -210,9 +217,13 @@ class SourceReader:
 
     def _keep(self, letter: DeadLetter) -> None:
         self._draft.letters.append(letter)
-        self._draft.weight += len(letter.raw or b"") + RECORD_OVERHEAD
+        self._draft.weight += letter.weight() + RECORD_OVERHEAD
 
     def _poison(self, poison: Poison) -> None:
+        if not self._schemas.selects(poison.stream):
+            self._draft.read += 1
+            self._draft.filtered += 1
+            return
         if self._plan.on_error == "stop":
             raise PipelineError(
                 self._where(poison.stream, f"a record cannot be parsed: {poison.error}")
@@ -230,31 +241,31 @@ class SourceReader:
     def _refuse(self, event: SourceEvent, error_class: str, reason: str) -> None:
         """Give up a record that cannot be taken, as `on_error` says."""
         if self._plan.on_error == "stop":
+            self._draft.read -= 1
             raise PipelineError(self._where(event.stream, reason))
-        readable = error_class == "schema"
+        kept = unreadable(event)
         self._reject(
             event_letter(
-                event,
-                kind="schema" if readable else "poison",
+                kept,
+                kind="schema" if error_class == "schema" else "poison",
                 path=f"sources/{self._plan.name}",
                 source=self._plan.name,
                 sink=None,
                 error=reason,
                 error_class=error_class,
-                record=event.data if readable else unreadable(event).data,
+                record=kept.data,
             )
         )
 
     def _control(self, event: SourceEvent) -> None:
         if event.event_type is EventType.STATE:
-            name = event.stream or GLOBAL_STREAM
-            self._state((name, ""), event.data)
+            self._state((_name(event) or GLOBAL_STREAM, ""), event.data)
         elif event.event_type is EventType.LOG and isinstance(event.data, dict):
             level = _LEVELS.get(str(event.data.get("level")), logging.INFO)
             message = redact(str(event.data.get("message")))
             _log.log(level, "source %s: %s", self._plan.name, message)
         elif event.event_type is EventType.SCHEMA and isinstance(event.data, dict):
-            catalog = self._schemas.change(_name(event), event.data)
+            catalog = self._schemas.change(event, event.data)
             if catalog is not None:
                 self.hand_off()
                 self.window.put(Piece(catalog=catalog, urgent=True))

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from rivven_connect._catalog import ConfiguredCatalog, ConfiguredStream
+from rivven_connect._catalog import ConfiguredCatalog, ConfiguredStream, Stream
 from rivven_connect._errors import PipelineError
 from rivven_connect._events import EventType, SourceEvent
 from rivven_connect._json import Json, JsonObject
@@ -26,7 +26,6 @@ class StreamSchemas:
 
     def __init__(self, plan: SourcePlan, catalog: ConfiguredCatalog) -> None:
         self._plan = plan
-        self._catalog = catalog
         self._chosen = {one.stream.full_name(): one for one in catalog.streams}
         self._selective = plan.streams is not None
         wanted = {block.name for block in plan.streams or () if block.validate_}
@@ -57,7 +56,7 @@ class StreamSchemas:
         else:
             event.data = _only(event.data, chosen.fields)
 
-    def change(self, name: str, schema: JsonObject) -> ConfiguredCatalog | None:
+    def change(self, event: SourceEvent, schema: JsonObject) -> ConfiguredCatalog | None:
         """Take a stream's new schema, as `on_schema_change` says.
 
         Return the streams as they are from now on, or None where nothing changes for the sinks.
@@ -65,9 +64,14 @@ class StreamSchemas:
         Raises:
             PipelineError: the change is not wanted, or does not fit what was written before.
         """
+        name = f"{event.namespace}.{event.stream}" if event.namespace else event.stream
         known = self._chosen.get(name)
         if known is None:
-            return None
+            if self._selective:
+                return None
+            found = Stream(name=event.stream, namespace=event.namespace, json_schema=schema)
+            self._chosen[name] = ConfiguredStream.from_stream(found)
+            return self._now()
         changes = compare(known.stream.json_schema, schema)
         if not changes:
             return None
@@ -90,8 +94,10 @@ class StreamSchemas:
         self._chosen[name] = msgspec.structs.replace(known, stream=stream)
         if name in self._checks:
             self._checks[name] = record_check(schema)
-        self._catalog = ConfiguredCatalog(list(self._chosen.values()))
-        return self._catalog
+        return self._now()
+
+    def _now(self) -> ConfiguredCatalog:
+        return ConfiguredCatalog(list(self._chosen.values()))
 
 
 def record_check(schema: JsonObject) -> Check:

@@ -61,14 +61,29 @@ def configured_catalog(
 def catalog_for_sink(
     plan: SinkPlan, sources: Iterable[tuple[SourcePlan, ConfiguredCatalog]]
 ) -> ConfiguredCatalog:
-    """Return the streams that a sink will get, in its write mode; each name once."""
+    """Return the streams that a sink will get, in its write mode.
+
+    A name that several sources use is one stream, with the fields of all.
+    """
     found: dict[str, ConfiguredStream] = {}
     for source, catalog in sources:
         if source.topic in plan.topics:
             for one in catalog.streams:
                 changed = msgspec.structs.replace(one, destination_sync_mode=_MODES[plan.mode])
-                found.setdefault(one.stream.full_name(), changed)
+                name = one.stream.full_name()
+                found[name] = _merged(found[name], changed) if name in found else changed
     return ConfiguredCatalog(list(found.values()))
+
+
+def _merged(first: ConfiguredStream, second: ConfiguredStream) -> ConfiguredStream:
+    old, new = first.stream.json_schema, second.stream.json_schema
+    if old == new:
+        return first
+    fields = {**old.get("properties", {}), **new.get("properties", {})}
+    needed = [one for one in old.get("required", []) if one in new.get("required", [])]
+    schema = {**old, **new, "properties": fields, "required": needed}
+    stream = msgspec.structs.replace(first.stream, json_schema=schema)
+    return msgspec.structs.replace(first, stream=stream)
 
 
 def _configured(stream: Stream, block: StreamBlock) -> ConfiguredStream:

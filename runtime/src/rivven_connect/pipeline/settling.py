@@ -6,6 +6,7 @@ import datetime
 from collections.abc import Sequence
 from typing import Any
 
+from rivven_connect._cancellation import connector_call
 from rivven_connect._failpoints import failpoint
 from rivven_connect._json import JsonObject, decode_json, encode_json
 from rivven_connect._retry import RetryGuard
@@ -90,7 +91,8 @@ class Settler:
         guard = self._patience.guard()
         while True:
             try:
-                await source.acknowledge(self._plan.config, State.from_json(self.snapshot()))
+                with connector_call("acknowledge"):
+                    await source.acknowledge(self._plan.config, State.from_json(self.snapshot()))
             except Exception as error:  # noqa: BLE001  # a connector may raise anything; `pause` decides
                 await self._patience.pause(guard, error)
             else:

@@ -9,6 +9,7 @@ from typing import Any
 
 from rivven_connect import _hooks
 from rivven_connect._batch import Item
+from rivven_connect._cancellation import connector_call
 from rivven_connect._catalog import ConfiguredCatalog
 from rivven_connect._failpoints import failpoint
 from rivven_connect._json import JsonObject
@@ -53,6 +54,7 @@ class SourceRunner:
     ) -> None:
         self.plan = plan
         self.catalog = ConfiguredCatalog()
+        self._schemas = StreamSchemas(plan, self.catalog)
         self._sinks = sinks
         self._committer = committer
         self._gauges = gauges
@@ -83,8 +85,10 @@ class SourceRunner:
         while True:
             try:
                 source = await self._connect()
-                catalog = await source.discover(self.plan.config)
+                with connector_call("discover"):
+                    catalog = await source.discover(self.plan.config)
                 self.catalog = configured_catalog(self.plan, catalog, self._loaded)
+                self._schemas = StreamSchemas(self.plan, self.catalog)
             except Exception as error:  # noqa: BLE001  # a connector may raise anything; `_back_off` decides
                 await self._back_off(error)
             else:
@@ -157,7 +161,7 @@ class SourceRunner:
             await sink.begin(self.plan.name, self._settler.snapshot(), ledger)
         reader = SourceReader(
             self.plan,
-            StreamSchemas(self.plan, self.catalog),
+            self._schemas,
             chain=self._chain,
             patience=self._patience,
             limits=self._piece_limits(),
@@ -179,9 +183,12 @@ class SourceRunner:
             await self._hand_out(Piece(urgent=True), ledger)
             ledger.close()
             await settling
+            # The source may still be closing its cursor: a second cancel would break that.
+            await asyncio.wait([reading])
         finally:
             self._reading = None
-            reading.cancel()
+            if not reading.cancelling():
+                reading.cancel()
             settling.cancel()
             await asyncio.wait([reading, settling])
             for sink in self._sinks:

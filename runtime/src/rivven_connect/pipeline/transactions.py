@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rivven_connect._batch import Batch, Checkpoint, UnfinishedSync
+from rivven_connect._cancellation import connector_call
 from rivven_connect._errors import ConnectorError, PipelineError, RecordError
 from rivven_connect._events import SourceEvent
 from rivven_connect._failpoints import failpoint
@@ -122,12 +123,16 @@ class TransactionWriter:
         guard = self._patience.guard()
         while True:
             try:
-                found = await self._sink.committed_checkpoint(
-                    self._plan.config, self._pipeline, self._plan.name
-                )
+                with connector_call("committed_checkpoint"):
+                    found = await self._sink.committed_checkpoint(
+                        self._plan.config, self._pipeline, self._plan.name
+                    )
             except Exception as error:  # noqa: BLE001  # a connector may raise anything; `pause` decides
                 await self._patience.pause(guard, error)
             else:
+                # Sources that do not run today keep their place in what the sink holds.
+                held = found.state if found is not None else {}
+                self._durable = {source: dict(states) for source, states in held.items()}
                 return found
 
     def begin(self, source: str, state: dict[str, JsonObject]) -> None:
@@ -235,19 +240,30 @@ class TransactionWriter:
                 failpoint("before_write")
                 left = await self._submit(batch, attempt, guard.attempt + 1)
                 failpoint("after_write")
-                if left is None:
-                    await self._sink.flush(self._plan.config)
-                    failpoint("after_flush")
             except Exception as error:  # noqa: BLE001  # a connector may raise anything; `pause` decides
                 await self._patience.pause(guard, _located(error))
                 continue
             if left is None:
                 break
             pending = left
+        await self._flush()
         self._patience.succeeded()
         counts.written += len(pending)
         self._durable = state
         self._epoch += 1
+
+    async def _flush(self) -> None:
+        """Flush; tried again alone, because what it follows is committed."""
+        guard = self._patience.guard()
+        while True:
+            try:
+                with connector_call("flush"):
+                    await self._sink.flush(self._plan.config)
+            except Exception as error:  # noqa: BLE001  # a connector may raise anything; `pause` decides
+                await self._patience.pause(guard, error)
+            else:
+                failpoint("after_flush")
+                return
 
     async def _submit(
         self, batch: Batch, attempt: Attempt, tries: int
@@ -259,10 +275,10 @@ class TransactionWriter:
         """
         events = batch.events
         await self._patience.pace(len(events))
-        with self._patience.timing(WRITE_LATENCY_SECONDS):
+        with self._patience.timing(WRITE_LATENCY_SECONDS), connector_call("write_transaction"):
             result = await self._sink.write_transaction(self._plan.config, batch)
         # Nothing of a transaction with failures is committed, so order is never at stake.
-        verdict = judge(result, events, order_safe=True)
+        verdict = judge(result, events, order_safe=True, all_or_nothing=True)
         if verdict.rejected:
             for failed in verdict.rejected:
                 attempt.reject(failed.event, failed.error, "rejected", tries)

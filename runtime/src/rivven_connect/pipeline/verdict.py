@@ -19,12 +19,20 @@ class Verdict:
     reason: str = ""
 
 
-def judge(result: WriteResult, events: Sequence[SourceEvent], *, order_safe: bool) -> Verdict:
+def judge(
+    result: WriteResult,
+    events: Sequence[SourceEvent],
+    *,
+    order_safe: bool,
+    all_or_nothing: bool = False,
+) -> Verdict:
     """Return what became of `events`, which are those of the call that gave `result`.
 
     A retryable failure is tried again alone where the sink says that order does not matter, else
     together with everything behind it. Failures that are counted and not named mean that nobody
     knows which records are safe: all of them are tried again.
+
+    With `all_or_nothing`, the call was one transaction.
 
     Raises:
         ConnectorError: the result names an event that was not in the call, or says nothing about
@@ -43,16 +51,25 @@ def judge(result: WriteResult, events: Sequence[SourceEvent], *, order_safe: boo
     reason = str(result.errors[0]) if result.errors else ""
     if result.records_failed > len(result.failed_events):
         return Verdict(events, (), reason or f"{result.records_failed} records failed")
-    if not failed and result.records_written < len(events):
-        raise ConnectorError.internal(
-            f"the sink's result accounts for {result.records_written} of {len(events)} records; "
-            "count each with add_success, add_failure or add_failed_event"
-        )
-    rejected = [one for _, one in sorted(failed.items()) if not one.retryable]
-    retryable = sorted(place for place, one in failed.items() if one.retryable)
-    if not retryable:
-        return Verdict((), rejected, reason)
     gone = {place for place, one in failed.items() if not one.retryable}
-    wanted = retryable if order_safe else range(retryable[0], len(events))
-    again = [events[place] for place in wanted if place not in gone]
-    return Verdict(again, rejected, failed[retryable[0]].error)
+    rejected = [one for _, one in sorted(failed.items()) if not one.retryable]
+    retryable = sorted(failed.keys() - gone)
+    again: Sequence[SourceEvent] = ()
+    if retryable:
+        wanted = retryable if order_safe else range(retryable[0], len(events))
+        again = [events[place] for place in wanted if place not in gone]
+        reason = failed[retryable[0]].error
+    # Of a transaction with failures, nothing is written, so nothing needs to be accounted for.
+    if not (all_or_nothing and failed):
+        _require_account(result, len(events) - len(again) - len(rejected))
+    return Verdict(again, rejected, reason)
+
+
+def _require_account(result: WriteResult, written: int) -> None:
+    """Raise if the sink has not said of so many records that they are written."""
+    if result.records_written < written:
+        raise ConnectorError.internal(
+            f"the sink's result counts {result.records_written} records as written, and {written} "
+            "are neither failed nor to be tried again; count each with add_success, add_failure or "
+            "add_failed_event"
+        )

@@ -53,6 +53,10 @@ class Piece:
         """Whether there is nothing in it: no record and no state."""
         return not (self.read or self.letters or self.states)
 
+    def room(self) -> int:
+        """Return how many records it counts for; a state alone counts for one."""
+        return self.read or bool(self.states)
+
     def by_stream(self) -> Iterator[tuple[StateKey, list[SourceEvent], list[SourceEvent]]]:
         """Yield each stream's events: those that a state of this piece covers, and those behind."""
         everywhere = self.covers.get((GLOBAL_STREAM, ""), 0)
@@ -112,7 +116,7 @@ class Window:
         """Add what was read. Never waits: see `wait_for_space`."""
         self._since = None
         self._pieces.append(piece)
-        self._account(piece.read, piece.weight)
+        self._account(piece.room(), piece.weight)
         self._changed.set()
 
     def is_full(self) -> bool:
@@ -141,7 +145,7 @@ class Window:
 
     def release(self, piece: Piece) -> None:
         """Give back the room of a committed piece."""
-        self._account(-piece.read, -piece.weight)
+        self._account(-piece.room(), -piece.weight)
         self._space.set()
 
     def _account(self, records: int, weight: int) -> None:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Any
 
 from rivven_connect._batch import BatchConfig
+from rivven_connect._cancellation import connector_call
 from rivven_connect._errors import ConnectorError, RecordError
 from rivven_connect._events import SourceEvent
 from rivven_connect._failpoints import failpoint
@@ -49,7 +50,8 @@ class RecordWriter:
                 for chunk in self._chunks(events):
                     await self._write(chunk, attempt)
                 failpoint("after_write")
-                await self._sink.flush(self._plan.config)
+                with connector_call("flush"):
+                    await self._sink.flush(self._plan.config)
                 failpoint("after_flush")
             except Exception as error:  # noqa: BLE001  # a connector may raise anything; `pause` decides
                 await self._patience.pause(guard, error)
@@ -114,7 +116,7 @@ class RecordWriter:
         await self._patience.pace(len(events))
         config = self._plan.config
         feed = _Feed(events)
-        with self._patience.timing(WRITE_LATENCY_SECONDS):
+        with self._patience.timing(WRITE_LATENCY_SECONDS), connector_call("write"):
             if isinstance(self._sink, BatchSink):
                 return await self._sink.write_batch(config, events)
             result = await self._sink.write(config, feed)
