@@ -20,7 +20,7 @@ SLOW_TESTS = (
     "test_every_mask_of_outcomes_on_a_batch_of_six",
     "test_killed_around_its_dead_letters_a_run_loses_none",
     "test_killed_in_the_middle_a_replay_is_finished_by_the_next_one",
-    "test_a_hang_ends_the_process_while_liveness_answers",
+    "test_f31_a_hang_ends_the_process_while_liveness_answers",
     "test_no_edit_of_the_manifest_touches_what_the_author_wrote",
     "test_a_changed_constraint_makes_a_case_fail",
     "test_class_and_schema_agree_on_mutated_configs",

@@ -96,7 +96,7 @@ ORIGINALS = (
         "                one.name: json.loads(one.value)",
         "        with contextlib.suppress(Exception):\n            return {\n"
         "                one.name: json.loads(one.value)",
-        "tests/runtime/test_state_store.py::test_a_failed_read_is_never_no_state",
+        "tests/runtime/test_state_store.py::test_f22_a_failed_read_is_never_no_state",
     ),
     Planted(
         "R7a",

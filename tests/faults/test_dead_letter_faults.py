@@ -71,7 +71,7 @@ def test_killed_around_its_dead_letters_a_run_loses_none(point: str, folder: Pat
     assert dead_ids(folder) == Counter()
 
 
-def test_a_full_disk_under_the_dead_letters_holds_the_checkpoint_back(folder: Path) -> None:
+def test_f10_a_full_disk_under_the_dead_letters_holds_the_checkpoint_back(folder: Path) -> None:
     """The file is full with the letters of an earlier day; the rest of the disk has room."""
     room = 200_000
     path = folder / "dlq" / "numbers.jsonl"

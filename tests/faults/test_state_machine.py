@@ -11,9 +11,16 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from figures import Record
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
 from oracle import Level, repeated
 from simulated_world import Faults, SinkScript, SourceScript, StreamScript, World
 from simulation import Simulation
@@ -187,14 +194,15 @@ def _sink(name: str, kind: str, *, rejects: bool) -> SinkScript:
     )
 
 
-Pipelines.TestCase.settings = settings(
-    max_examples=size(200),
-    stateful_step_count=50 if FULL else 20,
-    derandomize=True,
-    deadline=None,
-    database=None,
-    suppress_health_check=list(HealthCheck),
-)
-
-
-TestAnyOrderOfEvents = Pipelines.TestCase
+def test_any_order_of_events_keeps_the_promises(figures: Record) -> None:
+    examples, steps = size(200), 50 if FULL else 20
+    chosen = settings(
+        max_examples=examples,
+        stateful_step_count=steps,
+        derandomize=True,
+        deadline=None,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    run_state_machine_as_test(Pipelines, settings=chosen)
+    figures("M10", sequences=examples, most_steps_each=steps, broken=0)

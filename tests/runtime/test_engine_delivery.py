@@ -87,7 +87,7 @@ OUTCOMES = ("ok", "retry", "reject")
 
 
 @pytest.mark.parametrize("order_safe", [True, False])
-def test_every_mask_of_outcomes_on_a_batch_of_four(tmp_path: Path, order_safe: bool) -> None:
+def test_f8_every_mask_of_outcomes_on_a_batch_of_four(tmp_path: Path, order_safe: bool) -> None:
     """Each record ends in the sink or in the dead letters, whatever its neighbours do."""
     for number, mask in enumerate(itertools.product(OUTCOMES, repeat=4)):
         folder = tmp_path / str(number)
@@ -317,7 +317,7 @@ sinks: {z: {connector: dst, topics: [t]}}
     assert len(sunk.prepared) == 1
 
 
-def test_a_flood_of_dead_letters_stops_the_pipeline(tmp_path: Path) -> None:
+def test_f11_a_flood_of_dead_letters_stops_the_pipeline(tmp_path: Path) -> None:
     def script(events: Sequence[SourceEvent], _call: int) -> WriteResult:
         result = WriteResult()
         for one in events:

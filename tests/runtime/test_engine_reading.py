@@ -116,7 +116,7 @@ def test_an_open_that_fails_in_passing_is_tried_again(tmp_path: Path) -> None:
     assert (log.opened, log.closed) == (2, 2)
 
 
-def test_poison_becomes_a_dead_letter_and_its_neighbours_proceed(tmp_path: Path) -> None:
+def test_f6_poison_becomes_a_dead_letter_and_its_neighbours_proceed(tmp_path: Path) -> None:
     async def read(session: int, known: State | None) -> AsyncIterator[Item]:
         yield event(0)
         yield Poison("s", b"\xff\xfe{", "not JSON", position=1)
@@ -166,7 +166,7 @@ def test_a_record_that_is_not_json_is_a_dead_letter(tmp_path: Path) -> None:
         run_plan(simple_plan(tmp_path / "b", source, sink))
 
 
-def test_failing_transforms_on_both_sides_spare_the_neighbours(tmp_path: Path) -> None:
+def test_f7_failing_transforms_on_both_sides_spare_the_neighbours(tmp_path: Path) -> None:
     def at_source(one: SourceEvent) -> Transformed:
         one.data["seen"] = True
         if one.data["id"] == 1:

@@ -55,7 +55,7 @@ def test_without_a_date_of_the_answer_a_date_counts_from_now() -> None:
 
 @pytest.mark.parametrize("status", [408, 425, 429, 500, 503])
 @pytest.mark.parametrize("name", ["seconds", "huge", "date", "words", "negative"])
-async def test_the_error_carries_the_wait(status: int, name: str) -> None:
+async def test_f17_the_error_carries_the_wait(status: int, name: str) -> None:
     text, expected = FORMS[name]
     with serve(respond(status, b"", Retry_After=text, Date=SENT)) as server:
         async with HttpClient(server.url) as client:

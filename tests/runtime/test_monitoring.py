@@ -157,7 +157,7 @@ def test_a_page_that_fails_is_logged_and_breaks_no_other(
     assert "a page of the endpoint failed" in caplog.text
 
 
-def test_a_busy_port_is_an_error_at_its_place(tmp_path: Path) -> None:
+def test_f37_a_busy_port_is_an_error_at_its_place(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         plan = small_plan(tmp_path, f"health: {{enabled: true, port: {port}}}")
@@ -212,7 +212,7 @@ def test_secrets_are_masked_wherever_they_came_from(tmp_path: Path) -> None:
     assert 'pipeline="of ***"' in shown
 
 
-def test_200_slow_clients_stop_nobody(tmp_path: Path) -> None:
+def test_f37_200_slow_clients_stop_nobody(tmp_path: Path) -> None:
     plan = small_plan(tmp_path)
     before = threading.active_count()
     with served(plan, running(plan)) as (url,), contextlib.ExitStack() as stack:
@@ -256,7 +256,7 @@ def test_a_head_without_end_is_cut_off(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("busy", ["computing", "sleeping"])
-def test_health_answers_while_a_transform_blocks_the_loop(tmp_path: Path, busy: str) -> None:
+def test_f32_health_answers_while_a_transform_blocks_the_loop(tmp_path: Path, busy: str) -> None:
     """F32: the transform goes on until the answers are there, so a slow answer fails the test."""
     asked, found = threading.Event(), []
 

@@ -230,7 +230,7 @@ STUBBORN = """
 
 
 @pytest.mark.parametrize("how", [BLOCKING, STUBBORN], ids=["blocking", "stubborn"])
-def test_a_hang_ends_the_process_while_liveness_answers(tmp_path: Path, how: str) -> None:
+def test_f31_a_hang_ends_the_process_while_liveness_answers(tmp_path: Path, how: str) -> None:
     process = start_hanging(tmp_path, how)
     assert process.stderr is not None
     url = ""

@@ -77,7 +77,7 @@ def test_a_second_owner_is_refused_and_told_of_the_first(folder: Path) -> None:
     StateStore.open(folder, "shop").close()
 
 
-def test_a_stale_owner_commits_nothing(folder: Path) -> None:
+def test_f26_a_stale_owner_commits_nothing(folder: Path) -> None:
     stale = StateStore.open(folder, "shop")
     execute(folder / "shop.db", "UPDATE meta SET owner_term = owner_term + 1")
     with pytest.raises(AlreadyRunning, match="nothing was saved"):
@@ -89,7 +89,7 @@ def test_a_stale_owner_commits_nothing(folder: Path) -> None:
     assert not (folder / "shop.db.bak").exists()
 
 
-def test_emptied_and_deleted_states_are_refused(folder: Path) -> None:
+def test_f20_emptied_and_deleted_states_are_refused(folder: Path) -> None:
     path = fill(folder)
     path.write_bytes(b"")
     with pytest.raises(StateStoreError, match="was emptied or deleted"):
@@ -152,7 +152,7 @@ def test_another_files_content_is_refused(folder: Path, tmp_path: Path) -> None:
         ("DROP TABLE state", "no such table"),
     ],
 )
-def test_foreign_newer_and_damaged_states_are_refused(
+def test_f21_foreign_newer_and_damaged_states_are_refused(
     folder: Path, statement: str, match: str
 ) -> None:
     path = fill(folder)
@@ -191,7 +191,7 @@ def test_a_row_that_an_older_row_of_itself_replaced_is_found_out(folder: Path) -
         StateStore.open(folder, "shop")
 
 
-def test_flipped_bits_and_cut_files_never_open(folder: Path) -> None:
+def test_f19_flipped_bits_and_cut_files_never_open(folder: Path) -> None:
     path = fill(folder)
     good = path.read_bytes()
     at = good.index(b'{"last": 2}')
@@ -207,7 +207,7 @@ def test_flipped_bits_and_cut_files_never_open(folder: Path) -> None:
     StateStore.open(folder, "shop").close()
 
 
-def test_a_failed_read_is_never_no_state(folder: Path) -> None:
+def test_f22_a_failed_read_is_never_no_state(folder: Path) -> None:
     fill(folder)
     store = StateStore.open(folder, "shop")
     store._connection.execute("ALTER TABLE state RENAME TO gone")

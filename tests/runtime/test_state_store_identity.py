@@ -110,7 +110,7 @@ def test_the_marked_fields_of_a_schema_are_found_wherever_they_stand() -> None:
         ({"endpoint": "https://u:p@a.example"}, {"endpoint": "https://u:p@b.example"}, "endpoint"),
     ],
 )
-def test_a_changed_identity_is_refused_with_its_place_and_without_its_value(
+def test_f28_a_changed_identity_is_refused_with_its_place_and_without_its_value(
     tmp_path: Path, before: dict[str, Any], after: dict[str, Any], field: str
 ) -> None:
     assert start(tmp_path, before) is None
