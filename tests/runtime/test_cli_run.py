@@ -172,6 +172,17 @@ def test_explain_and_dry_run_run_nothing(folder: Path) -> None:
     assert run_cli("run", failing, "--dry-run", cwd=folder).returncode == 3
 
 
+def test_where_lines_are_json_the_end_is_json_too(folder: Path) -> None:
+    file = write_pipeline(folder, {"total": 10, "fails": "auth"})
+    file.write_text(file.read_text().replace("format: text", "format: json"))
+    found = run_cli("run", file, cwd=folder)
+    assert found.returncode == 3
+    lines = [json.loads(line) for line in found.stderr.splitlines()]
+    (error,) = [line for line in lines if line["level"] == "error"]
+    assert "refused" in error["message"]
+    assert error["fields"] == {"exit_code": 3}
+
+
 def test_json_gives_a_summary_and_errors_as_json(folder: Path) -> None:
     file = write_pipeline(folder, {"total": 10})
     found = run_cli("run", file, "--json", cwd=folder)

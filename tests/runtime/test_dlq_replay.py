@@ -107,6 +107,16 @@ def test_the_state_of_the_real_source_stays(tmp_path: Path) -> None:
     assert ids_of(one.left) == ALL
 
 
+def test_a_letter_that_a_crash_wrote_twice_is_replayed_once(tmp_path: Path) -> None:
+    one = failed_run(tmp_path, second={3, 4})
+    path = next(tmp_path.glob("*.jsonl"), None) or next(tmp_path.rglob("*.jsonl"))
+    path.write_bytes(path.read_bytes() * 2)
+    result = replay_now(repaired(one).plan())
+    assert ids_of(one.left) == ids_of(one.right) == ALL
+    assert sum(found.replayed for found in result.places.values()) == 2
+    assert one.files() == set()
+
+
 def test_a_letter_that_fails_again_is_kept_once_with_its_tries(tmp_path: Path) -> None:
     one = failed_run(tmp_path, second={3, 4}, x={7})
     (name,) = (letter["id"] for letter in one.letters("a") if letter["record"]["id"] == 3)

@@ -30,16 +30,16 @@ from engine_kit import (
     simple_plan,
     transient,
 )
-from test_engine_streams import five_streams, with_keys
+from test_engine_streams import five_streams, with_keys, with_schema
 
 from rivven_connect._batch import Batch, BatchConfig, EventBatch, Item, Poison
-from rivven_connect._errors import PipelineError
+from rivven_connect._errors import InputError, PipelineError
 from rivven_connect._events import EventMetadata, EventType, SourceEvent
 from rivven_connect._json import JsonObject
 from rivven_connect._pump import Pump
 from rivven_connect._sink import WriteResult
 from rivven_connect._state import State
-from rivven_connect.pipeline import StateStore, explain
+from rivven_connect.pipeline import Observer, StateStore, explain
 
 FORWARD = "connector: dst, topics: [a], dead_letter: {path: d.jsonl, max_ratio: 1}"
 
@@ -350,3 +350,58 @@ def test_states_alone_fill_the_window_too(tmp_path: Path) -> None:
     assert sunk.keys() == {0}
     assert len(pulled) < 1000
     assert batch([1]).state
+
+
+def test_a_misspelt_field_is_refused_with_its_place(tmp_path: Path) -> None:
+    source = with_schema({"id": 1})
+    sink, _ = make_sink()
+    text = with_keys("streams: [{name: s, fields: [id, nmae]}]")
+    with pytest.raises(InputError) as caught:
+        run_plan(simple_plan(tmp_path, source, sink, text))
+    (problem,) = caught.value.problems
+    assert (problem.code, problem.hint) == ("RVN724", "did you mean 'name'?")
+
+
+def test_a_sink_with_a_rate_limit_gets_small_batches_from_the_start(tmp_path: Path) -> None:
+    """A batch of thousands would wait for minutes before its first record is written."""
+    source, _ = make_source(rows(range(300)))
+    sink, sunk = make_sink()
+    limit = "connector: dst, rate_limit: {events_per_second: 500, burst: 1}"
+    text = SIMPLE.replace("connector: dst", limit)
+    run_plan(simple_plan(tmp_path, source, sink, text + QUICK))
+    assert sunk.keys() == set(range(300))
+    assert max(sunk.batches) <= 50
+
+
+def test_an_error_is_counted_once(tmp_path: Path) -> None:
+    def script(_events: Sequence[SourceEvent], _call: int) -> WriteResult:
+        raise transient()
+
+    source, _ = make_source(rows(range(3)))
+    sink, _ = make_sink(script)
+    watch = Observer()
+    with pytest.raises(PipelineError, match="gave up after 4 tries"):
+        run_plan(simple_plan(tmp_path, source, sink), observer=watch)
+    assert watch.summary is not None
+    counts = watch.summary.sinks["z"]
+    assert (counts.errors, counts.retries, counts.status) == (4, 3, "failed")
+
+
+def test_a_flood_of_a_sink_names_the_sink(tmp_path: Path) -> None:
+    def script(events: Sequence[SourceEvent], _call: int) -> WriteResult:
+        result = WriteResult()
+        for one in events:
+            result.add_failed_event(one, "no")
+        return result
+
+    source, _ = make_source(rows(range(500)))
+    sink, _ = make_sink(script)
+    block = "topics: [a], dead_letter: {path: d.jsonl, max_ratio: 0.1, window: 100}"
+    watch = Observer()
+    with pytest.raises(PipelineError, match=r"sink .z.: .* of the last"):
+        run_plan(
+            simple_plan(tmp_path, source, sink, SIMPLE.replace("topics: [a]", block) + QUICK),
+            observer=watch,
+        )
+    assert watch.summary is not None
+    assert watch.summary.sinks["z"].status == "failed"

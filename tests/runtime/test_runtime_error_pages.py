@@ -37,6 +37,7 @@ WITHOUT_EXAMPLE = {
     "RVN720",
     "RVN721",
     "RVN723",
+    "RVN724",
     "RVN730",
     "RVN731",
     "RVN732",

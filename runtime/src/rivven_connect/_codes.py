@@ -41,6 +41,7 @@ PIPELINE_CODES: Final = {
     "RVN721": "a state file that is no state",
     "RVN722": "a reading option for a source that reads by itself",
     "RVN723": "record checks without the extra `validate`",
+    "RVN724": "a field that the stream does not have",
     "RVN730": "a config names something else than the saved state is of",
     "RVN731": "a file to import that is no saved state",
     "RVN732": "a saved state of another pipeline",

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from rivven_connect._errors import ExitCode, InputError
+from rivven_connect._errors import ExitCode, InputError, PipelineError
 from rivven_connect._problems import escape_lines, escape_text
 from rivven_connect._redaction import redact
 from rivven_connect._registry import Registries
@@ -28,6 +28,8 @@ from rivven_connect.pipeline.plan import PipelinePlan
 from rivven_connect.pipeline.planning import plan_pipeline
 from rivven_connect.pipeline.store import StateStore
 from rivven_connect.pipeline.summary import RunSummary
+
+_log = logging.getLogger("rivven_connect.pipeline")
 
 
 @click.command(
@@ -90,6 +92,12 @@ def _run(plan: PipelinePlan, *, as_json: bool, accept_config_change: bool) -> No
         check_identity(plan, store, accept=accept_config_change)
         # What ended before it read is in no state's summary.
         state.summary = run_watched(plan, store, state, progress)
+    except PipelineError as error:
+        if as_json or not wants_json(log.format):
+            raise
+        fields = {"exit_code": int(error.exit_code)}
+        _log.error("%s", error, extra={"fields": fields})  # no traceback for people
+        raise click.exceptions.Exit(int(error.exit_code)) from error
     finally:
         store.close()
         if state.summary is not None:
@@ -115,11 +123,13 @@ def _show(plan: PipelinePlan, summary: RunSummary, *, as_json: bool) -> None:
         click.echo(json.dumps(summary.to_dict()))
     elif wants_json(plan.settings.log.format):
         fields = {"fields": {"summary": summary.to_dict()}}
-        logging.getLogger("rivven_connect.pipeline").info("finished", extra=fields)
+        for line in _dead_letters(plan, summary):
+            _log.warning("%s", line)
+        _log.info("finished", extra=fields)
     else:
         click.echo(escape_lines(redact(summary.render())), err=True)
         for line in _dead_letters(plan, summary):
-            click.echo(line, err=True)
+            click.echo(f"warning: {line}", err=True)
 
 
 def _dead_letters(plan: PipelinePlan, summary: RunSummary) -> Iterator[str]:
@@ -130,13 +140,13 @@ def _dead_letters(plan: PipelinePlan, summary: RunSummary) -> Iterator[str]:
         if count and owner.dead_letter is not None:
             place, read = owner.dead_letter, known[owner.name].read
             path = os.path.relpath(place.path)
-            yield f"warning: {count:,} of {read:,} records of {owner.name} became dead letters, in {path}"
-            if count > place.max_ratio * read:
-                yield (
-                    f"  that is more than max_ratio {place.max_ratio:g}, and too few records to stop: "
+            line = f"{count:,} of {read:,} records of {owner.name} became dead letters, in {path}"
+            if count > place.max_ratio * read and not summary.failed:
+                line += (
+                    f"; that is more than max_ratio {place.max_ratio:g}, and too few records to stop: "
                     f"the window of {place.window:,} tolerates {place.max_ratio * place.window:,.0f}"
                 )
-            yield f"  rivven-connect dlq show {plan.path} prints them"
+            yield f"{line}; `rivven dlq show {plan.path}` prints them"
 
 
 def _explain(plan: PipelinePlan, *, as_json: bool) -> None:

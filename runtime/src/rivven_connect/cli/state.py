@@ -140,6 +140,7 @@ def import_(
 @state.command(
     help="""Forget how far sources were read: the next run reads them from their start.
 
+    Sinks keep what they have: one that appends gets the records again, beside the old ones.
     Without --source all is forgotten, what the configs named included. Also the way out of a
     database that is damaged, emptied or another pipeline's. What was there before is kept
     beside the database, never deleted.

@@ -12,6 +12,7 @@ import click
 from rivven_connect.pipeline.snapshot import Snapshot
 from rivven_connect.pipeline.state_edit import Edit
 from rivven_connect.pipeline.state_rows import StateRow
+from rivven_connect.pipeline.store import EDITED
 
 
 def tell(done: str, edit: Edit, *, as_json: bool) -> None:
@@ -40,7 +41,7 @@ def snapshot_lines(found: Snapshot) -> list[str]:
     lines += [
         f"  {connector.replace(':', ' ')}  {name.replace('_', ' ')} {value:,}"
         for (connector, name), value in found.counters.items()
-        if value
+        if value and not name.startswith(EDITED)
     ]
     return lines
 

@@ -102,8 +102,13 @@ class TransformChain:
             before = Original.of(event)
             return await self._call(plan, transform, event, before)
         except Exception as error:
-            if plan.on_error == "stop" or not _is_record_failure(error):
+            if not _is_record_failure(error):
                 raise stop_error(f"{plan.path} ({plan.name})", error) from error
+            if plan.on_error == "stop":
+                at = f", position {event.position}" if event.position is not None else ""
+                where = f"{plan.path} ({plan.name}), a record of {event.stream!r}{at}"
+                hint = "; give it a `dead_letter` to go on without such records"
+                raise stop_error(where, error, hint) from error
             if plan.on_error == "drop":
                 return (_DROPPED,)
             kept = before.event() if before else unreadable(event)

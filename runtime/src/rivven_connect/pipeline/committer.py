@@ -15,7 +15,7 @@ from rivven_connect.pipeline.failures import stop_error
 from rivven_connect.pipeline.observer import Observer
 from rivven_connect.pipeline.plan import PipelinePlan
 from rivven_connect.pipeline.store import EDITED, StateKey, Store
-from rivven_connect.pipeline.summary import ConnectorCounts, RunSummary
+from rivven_connect.pipeline.summary import ConnectorCounts, ConnectorStatus, RunSummary
 
 T = TypeVar("T")
 
@@ -103,8 +103,17 @@ class Committer:
         self._observer.committed(source, counts[0].read)
         for one in counts:
             file = self._files.get((one.kind, one.name))
-            if file is not None:
+            if file is None:
+                continue
+            try:
                 file.count(one.read, one.dead_letters)
+            except PipelineError as error:
+                known = self._summary.sources if one.kind == "source" else self._summary.sinks
+                known[one.name].status = ConnectorStatus.FAILED
+                raise PipelineError(
+                    f"{one.kind} {one.name!r}: {error}; `rivven dlq show` tells why, and a higher "
+                    "max_ratio tolerates more"
+                ) from error
 
     async def close(self) -> None:
         """Wait for what is being written; a cancelled caller does not stop it."""

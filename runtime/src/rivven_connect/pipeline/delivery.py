@@ -223,6 +223,7 @@ class SinkRunner:
         counts.filtered += changed.filtered
         counts.dropped += changed.dropped
         counts.dead_letters += len(changed.letters)
+        counts.bytes = counts.bytes or sum(entry.piece.size for entry in entries)
 
     async def _transform(
         self, entry: Entry, events: list[SourceEvent], into: Transformed

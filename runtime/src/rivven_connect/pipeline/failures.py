@@ -49,8 +49,11 @@ def classify(error: Exception) -> RivvenError:
     return found
 
 
-def stop_error(where: str, error: Exception) -> RivvenError:
-    """Return what ends the pipeline: says where; keeps the exit code of the state store and input."""
+def stop_error(where: str, error: Exception, hint: str = "") -> RivvenError:
+    """Return what ends the pipeline: says where; keeps the exit code of the state store and input.
+
+    `hint` stands behind the reason.
+    """
     found = classify(error)
     if isinstance(found, StateStoreError) and found is not error:
         full = StateStoreError(f"{where}: {found}")
@@ -58,7 +61,7 @@ def stop_error(where: str, error: Exception) -> RivvenError:
         return full
     if isinstance(found, PipelineError | InputError):
         return found
-    stopped = PipelineError(f"{where}: {found}")
+    stopped = PipelineError(f"{where}: {found}{hint}")
     stopped.__cause__ = error
     return stopped
 

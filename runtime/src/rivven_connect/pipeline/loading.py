@@ -93,7 +93,6 @@ def _problem(document: Document, detail: Any) -> Problem:
 def _sentence(message: str) -> str:
     """Say in the file's terms what pydantic says in Python's."""
     words = {
-        "Input should be a valid dictionary or instance of": "expected a mapping:",
         "Input should be a valid dictionary": "expected a mapping",
         "Input should be a valid list": "expected a list",
         "Input should be a valid string": "expected text",
@@ -102,6 +101,8 @@ def _sentence(message: str) -> str:
         "Input should be a valid boolean": "expected true or false",
         "Input should be": "expected",
     }
+    if message.startswith("Input should be a valid dictionary or instance of"):
+        return "expected a mapping"  # what follows names a class of ours
     for theirs, ours in words.items():
         if message.startswith(theirs):
             return ours + message.removeprefix(theirs)

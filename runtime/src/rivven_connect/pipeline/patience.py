@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 
 from rivven_connect._circuit import CircuitBreaker, CircuitState
@@ -14,6 +15,8 @@ from rivven_connect.pipeline.failures import classify, stop_error
 from rivven_connect.pipeline.observer import Observer
 from rivven_connect.pipeline.plan import ConnectorPlan
 from rivven_connect.pipeline.summary import ConnectorCounts, ConnectorStatus, Gauges
+
+_log = logging.getLogger("rivven_connect.pipeline")
 
 _PROBE_JITTER = 0.1
 """Part of the reset time by which probes of several processes are spread."""
@@ -72,15 +75,20 @@ class Patience:
             RivvenError: there is no next try; it says where, and what was wrong.
         """
         failure = classify(error)
+        if self._counts.status is ConnectorStatus.FAILED:
+            raise stop_error(self.where, error) from error  # on its way out, and counted
         self._counts.errors += 1
         self._counts.status = ConnectorStatus.UNHEALTHY
         self._gauges.pinned = True
         if self._circuit is not None:
             self._circuit.record_failure()
             self._gauges.circuit = self._circuit.state.value
+            if self._circuit.is_open():
+                _log.warning("%s: the circuit is open; nothing is tried meanwhile", self.where)
         if not (isinstance(failure, ConnectorError) and guard.should_retry(failure)):
             self._counts.status = ConnectorStatus.FAILED
-            raise stop_error(self.where, error) from error
+            tried = f" (gave up after {guard.attempt + 1} tries)" if guard.attempt else ""
+            raise stop_error(self.where, error, tried) from error
         delay_ms = max(guard.record_attempt(failure), self._closed_for_ms())
         self._counts.retries += 1
         self._observer.retrying(self.where, failure, delay_ms)
@@ -106,6 +114,7 @@ class Patience:
         if waited:
             self._counts.rate_limited += events
             self._counts.rate_limit_wait_ms += round(waited * 1000)
+            self._gauges.last_progress = asyncio.get_running_loop().time()
 
     def _closed_for_ms(self) -> float:
         if self._circuit is None or self._circuit.state is not CircuitState.OPEN:

@@ -94,8 +94,11 @@ class SinkPlan(ConnectorPlan):
         own = BatchConfig(max_records=100, max_bytes=1024 * 1024, max_wait_ms=100)
         if isinstance(sink, BatchSink | TransactionalSink):
             own = sink.batch_config(self.config)
-        given = self.batch.model_dump(exclude_none=True)
-        return replace(own, **given)
+        own = replace(own, **self.batch.model_dump(exclude_none=True))
+        rate = self.rate_limit.events_per_second
+        # A batch waits as a whole: at most a tenth of a second's events, or what one burst lets pass.
+        paced = max(1, int(rate / 10)) if rate else own.max_records
+        return replace(own, max_records=min(own.max_records, paced))
 
 
 @dataclass(frozen=True)

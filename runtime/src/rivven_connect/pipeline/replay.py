@@ -105,6 +105,7 @@ class _Replay:
     async def _work(self, claim: Claim) -> None:
         """Replay what is claimed, place by place, and let the claim go."""
         groups: dict[tuple[str, str], _Group] = {}
+        seen: set[tuple[str, str, str]] = set()
         kept = []
         for line in claim.lines():
             place = None if line.letter is None else place_of(self._plan, line.letter)
@@ -112,6 +113,11 @@ class _Replay:
                 kept.append(line.number)
             else:
                 key = (line.letter.path, line.letter.source)
+                # A crash before the commit writes a letter again; its position tells that it is one.
+                repeats = line.letter.position is not None and (*key, line.letter.name) in seen
+                seen.add((*key, line.letter.name))
+                if repeats:
+                    continue
                 groups.setdefault(key, _Group(claim, *key, place)).numbers.append(line.number)
         for group in groups.values():
             await self._replay(group)

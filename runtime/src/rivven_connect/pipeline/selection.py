@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
@@ -49,6 +49,7 @@ def configured_catalog(
             message = f"{plan.name} does not offer a stream {block.name!r}"
             problems.append(loaded.problem("RVN720", at, message, hint=hint))
             continue
+        problems += _unknown_fields(stream, block, at, loaded)
         try:
             chosen.append(_configured(stream, block))
         except ConnectorError as error:
@@ -73,6 +74,19 @@ def catalog_for_sink(
                 name = one.stream.full_name()
                 found[name] = _merged(found[name], changed) if name in found else changed
     return ConfiguredCatalog(list(found.values()))
+
+
+def _unknown_fields(
+    stream: Stream, block: StreamBlock, at: tuple[str | int, ...], loaded: LoadedPipeline
+) -> Iterator[Problem]:
+    """Yield the chosen fields that the stream's schema does not know, if it has one."""
+    known = sorted(stream.json_schema.get("properties", {}))
+    for index, name in enumerate(block.fields or ()):
+        if known and name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(known)}"
+            message = f"stream {block.name!r} has no field {name!r}"
+            yield loaded.problem("RVN724", (*at, "fields", index), message, hint=hint)
 
 
 def _merged(first: ConfiguredStream, second: ConfiguredStream) -> ConfiguredStream:
