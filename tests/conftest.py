@@ -15,10 +15,9 @@ import pytest
 from rivven_connect._redaction import _known, register_secret
 
 ROOT = Path(__file__).parent
-SLOW_FOLDERS = ("docs", "examples", "golden", "packaging")
+SLOW_FOLDERS = ("docs", "examples", "faults", "golden", "packaging")
 SLOW_TESTS = (
     "test_every_mask_of_outcomes_on_a_batch_of_six",
-    "test_killed_around_its_dead_letters_a_run_loses_none",
     "test_killed_in_the_middle_a_replay_is_finished_by_the_next_one",
     "test_f31_a_hang_ends_the_process_while_liveness_answers",
     "test_no_edit_of_the_manifest_touches_what_the_author_wrote",
@@ -27,16 +26,6 @@ SLOW_TESTS = (
     "test_a_new_connector_is_green_without_an_edit",
     "test_the_same_bytes_from_any_hash_seed_in_any_folder",
     "test_killed_again_and_again_a_pipeline_loses_nothing",
-    "test_a_planted_bug_is_noticed",
-    "test_the_command_says_so_with_exit_2",
-    "test_f1_f2_f3_f4_killed_at_any_step_nothing_is_lost",
-    "test_f5_a_source_that_offers_again_what_it_was_not_thanked_for",
-    "test_f15_a_slow_sink_pauses_the_source",
-    "test_f24_a_signal_at_any_step_drains_and_the_next_run_continues",
-    "test_f29_cancelled_at_any_step_it_leaves_nothing_behind_and_commits_whole",
-    "test_f33_in_a_fan_out_the_checkpoint_waits_for_the_slowest_sink",
-    "test_f34_killed_at_each_flush_records_of_one_time_are_all_delivered",
-    "test_killed_at_random_again_and_again_a_run_gets_through",
 )
 
 
