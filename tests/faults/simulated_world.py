@@ -14,8 +14,8 @@ from oracle import Key, Level
 
 from rivven_connect._errors import ConnectorError, StateStoreError
 from rivven_connect._state import GLOBAL_STREAM
+from rivven_connect.pipeline.state_schema import state_name
 from rivven_connect.pipeline.store import Counters, StateKey
-from rivven_connect.pipeline.window import state_name
 
 TIE = 4
 """Records of a stream with ties that share one value of the cursor."""

@@ -9,6 +9,7 @@ from typing import Self
 import msgspec
 
 from rivven_connect._errors import ConnectorError
+from rivven_connect._events import full_name
 from rivven_connect._json import Json, JsonObject
 
 
@@ -46,7 +47,7 @@ class Stream(msgspec.Struct, kw_only=True):
 
     def full_name(self) -> str:
         """Return `namespace.name`, or the name alone."""
-        return f"{self.namespace}.{self.name}" if self.namespace else self.name
+        return full_name(self.name, self.namespace)
 
 
 class Catalog(msgspec.Struct):

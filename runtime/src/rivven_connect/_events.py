@@ -15,6 +15,11 @@ ENVELOPE_BYTES = 70
 """What `estimated_size` adds for everything that is not `data`."""
 
 
+def full_name(stream: str, namespace: str | None) -> str:
+    """Return `namespace.stream`, or the stream alone."""
+    return f"{namespace}.{stream}" if namespace else stream
+
+
 class EventType(enum.StrEnum):
     """What an event says about its record."""
 
@@ -117,6 +122,10 @@ class SourceEvent(msgspec.Struct, gc=False, kw_only=True):
     def is_control(self) -> bool:
         """Whether the event is for the runtime: state, log or schema."""
         return self.event_type in CONTROLS
+
+    def full_name(self) -> str:
+        """Return `namespace.stream`, or the stream alone."""
+        return full_name(self.stream, self.namespace)
 
     def before(self) -> Json:
         """Return the record as it was, or None."""

@@ -11,6 +11,7 @@ import msgspec
 from rivven_connect._batch import ArrowBatch, Page, Poison
 from rivven_connect._catalog import Stream, SyncMode
 from rivven_connect._errors import ConnectorError
+from rivven_connect._events import full_name
 from rivven_connect._json import Json, JsonObject
 
 R = TypeVar("R")
@@ -68,7 +69,7 @@ class StreamSpec(Generic[R]):
 
     def full_name(self) -> str:
         """Return `namespace.name`, or the name alone."""
-        return f"{self.namespace}.{self.name}" if self.namespace else self.name
+        return full_name(self.name, self.namespace)
 
     def stream(self, schema: JsonObject) -> Stream:
         """Return the catalog entry, with its record schema."""

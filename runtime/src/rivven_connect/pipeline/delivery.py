@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from rivven_connect._batch import BatchConfig
-from rivven_connect._cancellation import connector_call
 from rivven_connect._catalog import ConfiguredCatalog
 from rivven_connect._events import SourceEvent
 from rivven_connect._failpoints import failpoint
@@ -103,15 +102,7 @@ class SinkRunner:
         for plan, catalog in sources:
             self._catalogs[plan.name] = (plan, catalog)
         chosen = catalog_for_sink(self.plan, self._catalogs.values())
-        guard = self._patience.guard()
-        while True:
-            try:
-                with connector_call("prepare"):
-                    await self._sink.prepare(self.plan.config, chosen)
-            except Exception as error:  # noqa: BLE001  # a connector may raise anything; `pause` decides
-                await self._patience.pause(guard, error)
-            else:
-                return
+        await self._patience.insist("prepare", lambda: self._sink.prepare(self.plan.config, chosen))
 
     def start_at(self, source: str, state: dict[str, JsonObject]) -> None:
         """Note where a source stands before anything of the run is written."""

@@ -25,7 +25,7 @@ from rivven_connect.pipeline.observer import Observer
 from rivven_connect.pipeline.plan import PipelinePlan
 from rivven_connect.pipeline.sourcing import SourceRunner
 from rivven_connect.pipeline.store import Store
-from rivven_connect.pipeline.summary import ConnectorCounts, ConnectorStatus, Gauges, RunSummary
+from rivven_connect.pipeline.summary import ConnectorStatus, RunSummary
 from rivven_connect.pipeline.transactions import States
 
 _log = logging.getLogger("rivven_connect.pipeline")
@@ -57,7 +57,7 @@ class _Engine:
         self._plan = plan
         self._observer = observer
         self._stop = stop
-        self._summary = _new_summary(plan)
+        self._summary = plan.summary()
         self._committer = Committer(store, plan, self._summary, observer)
         self._sinks = {
             sink.name: SinkRunner(
@@ -253,18 +253,6 @@ def _raise_first(tasks: Sequence[asyncio.Task[None]]) -> None:
         _log.error("%s", redact(str(error)))
     if errors:
         raise errors[0]
-
-
-def _new_summary(plan: PipelinePlan) -> RunSummary:
-    summary = RunSummary(plan.name)
-    for source in plan.sources:
-        summary.sources[source.name] = ConnectorCounts(
-            "source", source.name, source.spec.connector_type
-        )
-    for sink in plan.sinks:
-        summary.sinks[sink.name] = ConnectorCounts("sink", sink.name, sink.spec.connector_type)
-    summary.gauges = {(one.kind, one.name): Gauges() for one in summary.connectors()}
-    return summary
 
 
 def _shares_events(plan: PipelinePlan, topics: Sequence[str]) -> bool:

@@ -35,7 +35,7 @@ class RunState(Observer):
         self.stall_timeout_s = plan.settings.stall_timeout_ms / 1000
         """Seconds without progress that mean a stall; 0 is never."""
         self._on_started = on_started
-        self._planned = _planned(plan)
+        self._planned = plan.summary()
         self._committed: dict[str, float] = {}
         self._waiting_until = 0.0
         self._beat: float | None = None
@@ -125,16 +125,6 @@ class RunState(Observer):
             self._beat = time.monotonic()
             await asyncio.sleep(BEAT_S)
             self._late = time.monotonic() - self._beat - BEAT_S
-
-
-def _planned(plan: PipelinePlan) -> RunSummary:
-    summary = RunSummary(plan.name)
-    for source in plan.sources:
-        counts = ConnectorCounts("source", source.name, source.spec.connector_type)
-        summary.sources[source.name] = counts
-    for sink in plan.sinks:
-        summary.sinks[sink.name] = ConnectorCounts("sink", sink.name, sink.spec.connector_type)
-    return summary
 
 
 def endpoint_problems(loaded: LoadedPipeline) -> Iterator[Problem]:

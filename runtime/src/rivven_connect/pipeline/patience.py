@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
+from rivven_connect._cancellation import connector_call
 from rivven_connect._circuit import CircuitBreaker, CircuitState
 from rivven_connect._errors import ConnectorError
 from rivven_connect._metrics import Metrics, Timer
@@ -15,6 +18,8 @@ from rivven_connect.pipeline.failures import classify, stop_error
 from rivven_connect.pipeline.observer import Observer
 from rivven_connect.pipeline.plan import ConnectorPlan
 from rivven_connect.pipeline.summary import ConnectorCounts, ConnectorStatus, Gauges
+
+T = TypeVar("T")
 
 _log = logging.getLogger("rivven_connect.pipeline")
 
@@ -101,6 +106,20 @@ class Patience:
             RivvenError: there is no next try.
         """
         await asyncio.sleep(self.after(guard, error))
+
+    async def insist(self, what: str, operation: Callable[[], Awaitable[T]]) -> T:
+        """Call until it succeeds; return what it gave.
+
+        Raises:
+            RivvenError: there is no next try.
+        """
+        guard = self.guard()
+        while True:
+            try:
+                with connector_call(what):
+                    return await operation()
+            except Exception as error:  # noqa: BLE001  # a connector may raise anything; `pause` decides
+                await self.pause(guard, error)
 
     def timing(self, metric: str) -> Timer:
         """Return a timer that records how long a call took."""

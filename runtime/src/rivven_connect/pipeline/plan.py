@@ -23,6 +23,7 @@ from rivven_connect.pipeline.file import (
 )
 from rivven_connect.pipeline.loading import LoadedPipeline
 from rivven_connect.pipeline.predicate import Predicate
+from rivven_connect.pipeline.summary import ConnectorCounts, Gauges, RunSummary
 
 
 @dataclass(frozen=True)
@@ -113,6 +114,17 @@ class PipelinePlan:
     sinks: tuple[SinkPlan, ...]
     loaded: LoadedPipeline
     warnings: tuple[Problem, ...] = ()
+
+    def summary(self) -> RunSummary:
+        """Return the counts of a run that has not begun."""
+        found = RunSummary(self.name)
+        for source in self.sources:
+            kind = source.spec.connector_type
+            found.sources[source.name] = ConnectorCounts("source", source.name, kind)
+        for sink in self.sinks:
+            found.sinks[sink.name] = ConnectorCounts("sink", sink.name, sink.spec.connector_type)
+        found.gauges = {(one.kind, one.name): Gauges() for one in found.connectors()}
+        return found
 
     def sinks_of(self, source: SourcePlan) -> tuple[SinkPlan, ...]:
         """Return the sinks that receive what `source` publishes."""

@@ -20,7 +20,7 @@ class Predicate:
     def matches(self, event: SourceEvent) -> bool:
         """Whether all conditions hold for the event, or, with `negate`, not all of them do."""
         when = self.when
-        full_name = f"{event.namespace}.{event.stream}" if event.namespace else event.stream
+        full_name = event.full_name()
         holds = (
             (when.streams is None or event.stream in when.streams or full_name in when.streams)
             and (when.namespaces is None or event.namespace in when.namespaces)

@@ -14,7 +14,7 @@ from rivven_connect._adapters import close_iterator
 from rivven_connect._batch import EventBatch, Item, Poison
 from rivven_connect._cancellation import connector_call
 from rivven_connect._errors import ConnectorError, PipelineError
-from rivven_connect._events import CONTROLS, EventType, SourceEvent
+from rivven_connect._events import CONTROLS, EventType, SourceEvent, full_name
 from rivven_connect._failpoints import failpoint
 from rivven_connect._json import Json, encode_json
 from rivven_connect._redaction import redact
@@ -135,7 +135,7 @@ class SourceReader:
 
     async def _take(self, item: Item) -> None:
         if isinstance(item, SourceEvent):
-            await self._event(item, (_name(item), ""))
+            await self._event(item, (item.full_name(), ""))
         elif isinstance(item, EventBatch):
             await self._batch(item)
         elif isinstance(item, Poison):
@@ -146,7 +146,7 @@ class SourceReader:
             )
 
     async def _batch(self, batch: EventBatch) -> None:
-        name = f"{batch.namespace}.{batch.stream}" if batch.namespace else batch.stream
+        name = full_name(batch.stream, batch.namespace)
         key = (name, batch.partition)
         for event in batch.events():
             event.state = None
@@ -259,7 +259,7 @@ class SourceReader:
 
     def _control(self, event: SourceEvent) -> None:
         if event.event_type is EventType.STATE:
-            self._state((_name(event) or GLOBAL_STREAM, ""), event.data)
+            self._state((event.full_name() or GLOBAL_STREAM, ""), event.data)
         elif event.event_type is EventType.LOG and isinstance(event.data, dict):
             level = _LEVELS.get(str(event.data.get("level")), logging.INFO)
             message = redact(str(event.data.get("message")))
@@ -285,7 +285,3 @@ class SourceReader:
 
     def _where(self, stream: str, reason: str) -> str:
         return f"source {self._plan.name!r}, stream {stream!r}: {reason}"
-
-
-def _name(event: SourceEvent) -> str:
-    return f"{event.namespace}.{event.stream}" if event.namespace else event.stream

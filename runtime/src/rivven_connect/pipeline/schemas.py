@@ -64,7 +64,7 @@ class StreamSchemas:
         Raises:
             PipelineError: the change is not wanted, or does not fit what was written before.
         """
-        name = f"{event.namespace}.{event.stream}" if event.namespace else event.stream
+        name = event.full_name()
         known = self._chosen.get(name)
         if known is None:
             if self._selective:

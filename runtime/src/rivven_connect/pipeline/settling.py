@@ -6,7 +6,6 @@ import datetime
 from collections.abc import Sequence
 from typing import Any
 
-from rivven_connect._cancellation import connector_call
 from rivven_connect._failpoints import failpoint
 from rivven_connect._json import JsonObject, decode_json, encode_json
 from rivven_connect._retry import RetryGuard
@@ -16,9 +15,10 @@ from rivven_connect.pipeline.committer import Committer
 from rivven_connect.pipeline.ledger import Entry, Ledger
 from rivven_connect.pipeline.patience import Patience
 from rivven_connect.pipeline.plan import SourcePlan
+from rivven_connect.pipeline.state_schema import state_name
 from rivven_connect.pipeline.store import StateKey
 from rivven_connect.pipeline.summary import ConnectorCounts, Gauges
-from rivven_connect.pipeline.window import Piece, Window, state_name
+from rivven_connect.pipeline.window import Piece, Window
 
 
 class Settler:
@@ -88,15 +88,10 @@ class Settler:
         """Tell the source what is durable; a failure is tried again and undoes nothing."""
         if not self.committed or type(source).acknowledge is Source.acknowledge:
             return
-        guard = self._patience.guard()
-        while True:
-            try:
-                with connector_call("acknowledge"):
-                    await source.acknowledge(self._plan.config, State.from_json(self.snapshot()))
-            except Exception as error:  # noqa: BLE001  # a connector may raise anything; `pause` decides
-                await self._patience.pause(guard, error)
-            else:
-                return
+        await self._patience.insist(
+            "acknowledge",
+            lambda: source.acknowledge(self._plan.config, State.from_json(self.snapshot())),
+        )
 
     def snapshot(self) -> dict[str, JsonObject]:
         """Return the committed state as a copy: a source may do with it what it likes."""

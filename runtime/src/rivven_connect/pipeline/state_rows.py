@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from rivven_connect._errors import StateStoreError
 from rivven_connect.pipeline.state_files import StateRefused
-from rivven_connect.pipeline.state_schema import Counters, IdentityKey, row_digest
+from rivven_connect.pipeline.state_schema import Counters, IdentityKey, row_digest, state_name
 
 _log = logging.getLogger("rivven_connect.pipeline")
 _EMPTY = "{}"
@@ -42,7 +42,7 @@ class StateRow:
     @property
     def name(self) -> str:
         """The name that the state is loaded under."""
-        return f"{self.stream}/{self.partition}" if self.partition else self.stream
+        return state_name((self.stream, self.partition))
 
     @property
     def key(self) -> tuple[str, str, str]:

@@ -70,6 +70,12 @@ _META: Final = (
 )  # fmt: skip
 
 
+def state_name(key: StateKey) -> str:
+    """Return the name under which a source gets the state of a stream, or of a part of it."""
+    stream, partition = key
+    return f"{stream}/{partition}" if partition else stream
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Meta:
     """The one row of `meta`."""

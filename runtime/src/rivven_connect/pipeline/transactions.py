@@ -26,10 +26,10 @@ from rivven_connect.pipeline.ledger import Entry
 from rivven_connect.pipeline.patience import Patience
 from rivven_connect.pipeline.plan import SinkPlan
 from rivven_connect.pipeline.rejection import Attempt, Origins, sink_counts
+from rivven_connect.pipeline.state_schema import state_name
 from rivven_connect.pipeline.store import StateKey
 from rivven_connect.pipeline.summary import ConnectorCounts
 from rivven_connect.pipeline.verdict import judge
-from rivven_connect.pipeline.window import state_name
 
 Origin = tuple[str, StateKey]
 """Source id, then stream and partition."""
@@ -120,20 +120,16 @@ class TransactionWriter:
         Raises:
             RivvenError: the sink cannot say.
         """
-        guard = self._patience.guard()
-        while True:
-            try:
-                with connector_call("committed_checkpoint"):
-                    found = await self._sink.committed_checkpoint(
-                        self._plan.config, self._pipeline, self._plan.name
-                    )
-            except Exception as error:  # noqa: BLE001  # a connector may raise anything; `pause` decides
-                await self._patience.pause(guard, error)
-            else:
-                # Sources that do not run today keep their place in what the sink holds.
-                held = found.state if found is not None else {}
-                self._durable = {source: dict(states) for source, states in held.items()}
-                return found
+        found = await self._patience.insist(
+            "committed_checkpoint",
+            lambda: self._sink.committed_checkpoint(
+                self._plan.config, self._pipeline, self._plan.name
+            ),
+        )
+        # Sources that do not run today keep their place in what the sink holds.
+        held = found.state if found is not None else {}
+        self._durable = {source: dict(states) for source, states in held.items()}
+        return found
 
     def begin(self, source: str, state: dict[str, JsonObject]) -> None:
         """Say where a source stands when its reading begins."""
@@ -246,24 +242,13 @@ class TransactionWriter:
             if left is None:
                 break
             pending = left
-        await self._flush()
+        # Tried again alone, because what it follows is committed.
+        await self._patience.insist("flush", lambda: self._sink.flush(self._plan.config))
+        failpoint("after_flush")
         self._patience.succeeded()
         counts.written += len(pending)
         self._durable = state
         self._epoch += 1
-
-    async def _flush(self) -> None:
-        """Flush; tried again alone, because what it follows is committed."""
-        guard = self._patience.guard()
-        while True:
-            try:
-                with connector_call("flush"):
-                    await self._sink.flush(self._plan.config)
-            except Exception as error:  # noqa: BLE001  # a connector may raise anything; `pause` decides
-                await self._patience.pause(guard, error)
-            else:
-                failpoint("after_flush")
-                return
 
     async def _submit(
         self, batch: Batch, attempt: Attempt, tries: int

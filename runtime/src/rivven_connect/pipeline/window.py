@@ -19,12 +19,6 @@ RECORD_OVERHEAD = 512
 """Bytes that a record weighs beyond its JSON: Python objects are larger than their text."""
 
 
-def state_name(key: StateKey) -> str:
-    """Return the name under which a source gets the state of a stream, or of a part of it."""
-    stream, partition = key
-    return f"{stream}/{partition}" if partition else stream
-
-
 @dataclass(slots=True, eq=False)
 class Piece:
     """Consecutive records of a source, with the states that hold once they are durable.

@@ -51,7 +51,7 @@ class JsonlSink(JsonlSinkBase):
         result = WriteResult()
         by_path: dict[str, list[SourceEvent]] = {}
         for event in events:
-            by_path.setdefault(_path(config, _stream_of(event)), []).append(event)
+            by_path.setdefault(_path(config, event.full_name()), []).append(event)
         for path, group in by_path.items():
             written, lines = _encode(config, group, result)
             if lines:
@@ -66,10 +66,6 @@ class JsonlSink(JsonlSinkBase):
 
 def _path(config: JsonlSinkConfig, stream: str) -> str:
     return stream_path(config.path, stream) if PLACEHOLDER in config.path else config.path
-
-
-def _stream_of(event: SourceEvent) -> str:
-    return f"{event.namespace}.{event.stream}" if event.namespace else event.stream
 
 
 def _encode(

@@ -21,11 +21,6 @@ _RECORD_ERRORS = (*UNFIT, sqlite3.IntegrityError, sqlite3.DataError)
 """What one record can be guilty of; also a constraint of a table that somebody else made."""
 
 
-def stream_of(event: SourceEvent) -> str:
-    """Return the full name of an event's stream."""
-    return f"{event.namespace}.{event.stream}" if event.namespace else event.stream
-
-
 class Writer:
     """Writes events inside a transaction that its caller holds."""
 
@@ -77,7 +72,7 @@ class Writer:
     def _write_all(self, events: Sequence[SourceEvent], sync: int | None) -> None:
         by_stream: dict[str, list[SourceEvent]] = {}
         for event in events:
-            by_stream.setdefault(stream_of(event), []).append(event)
+            by_stream.setdefault(event.full_name(), []).append(event)
         for name, group in by_stream.items():
             table = self._tables.of(name, group[0].stream, group[0].namespace)
             if table.plan.upserts and table.plan.primary_key:

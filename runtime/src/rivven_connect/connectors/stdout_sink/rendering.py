@@ -48,8 +48,7 @@ def renderer(config: StdoutSinkConfig, *, colored: bool) -> Renderer:
 
 
 def _heading(config: StdoutSinkConfig, event: SourceEvent, *, colored: bool) -> str:
-    name = f"{event.namespace}.{event.stream}" if event.namespace else event.stream
-    heading = f"{_tinted(escape_text(name), _STRONG, colored=colored)} {event.event_type.value}"
+    heading = f"{_tinted(escape_text(event.full_name()), _STRONG, colored=colored)} {event.event_type.value}"
     if config.include_timestamp and event.timestamp is not None:
         heading = f"{_tinted(event.timestamp.isoformat(), _DIM, colored=colored)} {heading}"
     return heading
