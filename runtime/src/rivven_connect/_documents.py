@@ -10,6 +10,7 @@ from __future__ import annotations
 import codecs
 import dataclasses
 import os
+import re
 import stat
 from collections.abc import Sequence
 from pathlib import Path
@@ -125,13 +126,20 @@ class Document:
 
 
 def load_document(
-    path: Path | str, *, limits: Limits = DEFAULT_LIMITS, mapping: bool = True
+    path: Path | str,
+    *,
+    limits: Limits = DEFAULT_LIMITS,
+    mapping: bool = True,
+    foreign: bool = False,
 ) -> Document:
     """Return the document in the regular file at `path`, which is read once.
 
-    `mapping` asks for a mapping at the top. Raises `InputError` with located problems.
+    `mapping` asks for a mapping at the top. `foreign` is for files that were not written for us: it
+    takes `no` as false and a bare date as text instead of asking for quotes, and JSON by any name.
+    Raises `InputError` with located problems.
     """
-    return parse_document(_read(path, limits), path=path, limits=limits, mapping=mapping)
+    text = _read(path, limits)
+    return parse_document(text, path=path, limits=limits, mapping=mapping, foreign=foreign)
 
 
 def parse_document(
@@ -140,17 +148,22 @@ def parse_document(
     path: Path | str = "",
     limits: Limits = DEFAULT_LIMITS,
     mapping: bool = True,
+    foreign: bool = False,
 ) -> Document:
     """Return `text` as a document; `path` is what problems call it, `.json` makes it strict JSON."""
     problems = Problems(path)
     decoded = _decode(text, problems, limits)
-    root = parse_text(
-        decoded, problems, max_depth=limits.max_depth, json=str(path).endswith(".json")
-    )
+    json = str(path).endswith(".json") or (foreign and _is_json(decoded))
+    root = parse_text(decoded, problems, max_depth=limits.max_depth, json=json, foreign=foreign)
     problems.raise_if_any()
     if mapping and not isinstance(root.value, dict):
         problems.stop("RVN110", "the document must be a mapping (`key: value`)", root.position)
     return Document(path=path, text=decoded, value=root.value, root=root)
+
+
+def _is_json(text: str) -> bool:
+    """Whether the text begins as a JSON object or list does, and a flow mapping of YAML does not."""
+    return re.match(r'\s*[\[{]\s*["{\[\]}]', text) is not None
 
 
 def _steps(at: str | Sequence[Key]) -> Sequence[Key]:

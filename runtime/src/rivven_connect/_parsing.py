@@ -12,7 +12,12 @@ import yaml
 from rivven_connect._json_text import json_as_yaml
 from rivven_connect._nodes import Node, Position, Problems
 from rivven_connect._problems import escape_text
-from rivven_connect._scalars import AmbiguousScalarError, UnsafeNumberError, resolve_plain
+from rivven_connect._scalars import (
+    AmbiguousScalarError,
+    UnsafeNumberError,
+    resolve_foreign,
+    resolve_plain,
+)
 
 _LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _REFUSED_RAW: Final = re.compile(
@@ -34,12 +39,18 @@ class _Open:
     waits_for_value: bool = False
 
 
-def parse_text(text: str, problems: Problems, *, max_depth: int, json: bool) -> Node:
-    """Return the tree of the only document in `text`; problems that allow it are collected."""
+def parse_text(
+    text: str, problems: Problems, *, max_depth: int, json: bool, foreign: bool = False
+) -> Node:
+    """Return the tree of the only document in `text`; problems that allow it are collected.
+
+    A `foreign` text was not written for us: words that YAML versions read differently are taken as
+    most readers take them, and keys that are no text as they are written.
+    """
     _refuse_characters(text, problems)
     if json:
         text = json_as_yaml(text, problems, max_depth)
-    return _Builder(problems, max_depth=max_depth, json=json).build(text)
+    return _Builder(problems, max_depth=max_depth, json=json, foreign=foreign).build(text)
 
 
 def _refuse_characters(text: str, problems: Problems) -> None:
@@ -53,10 +64,11 @@ def _refuse_characters(text: str, problems: Problems) -> None:
 class _Builder:
     """Turns events into nodes, without recursion."""
 
-    def __init__(self, problems: Problems, *, max_depth: int, json: bool) -> None:
+    def __init__(self, problems: Problems, *, max_depth: int, json: bool, foreign: bool) -> None:
         self._problems = problems
         self._max_depth = max_depth
         self._json = json
+        self._foreign = foreign
         self._open: list[_Open] = []
         self._root: Node | None = None
         self._documents = 0
@@ -150,7 +162,7 @@ class _Builder:
             self._problems.stop(
                 "RVN112", "merge keys are not allowed", place, hint="repeat the pairs in full"
             )
-        key = self._scalar(event, place)
+        key = event.value if self._foreign and not event.style else self._scalar(event, place)
         shown = escape_text(event.value, limit=80)
         if not isinstance(key, str):
             if key is not _AMBIGUOUS:
@@ -182,7 +194,7 @@ class _Builder:
     def _plain(self, text: str, place: Position) -> Any:
         shown = escape_text(text, limit=80)
         try:
-            return resolve_plain(text, json=self._json)
+            return (resolve_foreign if self._foreign else resolve_plain)(text, json=self._json)
         except AmbiguousScalarError:
             self._problems.add(
                 "RVN114",

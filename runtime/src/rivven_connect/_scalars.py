@@ -60,6 +60,26 @@ def resolve_plain(text: str, *, json: bool = False) -> str | int | float | bool 
     return text
 
 
+def is_plain_text(text: str) -> bool:
+    """Return whether every YAML version reads the plain scalar `text` as text."""
+    try:
+        return isinstance(resolve_plain(text), str)
+    except (AmbiguousScalarError, UnsafeNumberError):
+        return False
+
+
+def resolve_foreign(text: str, *, json: bool = False) -> str | int | float | bool | None:
+    """Return what the plain scalar `text` of somebody else's YAML means to most of its readers.
+
+    `yes` and `no` are booleans; a date, a time or an octal number stays text.
+    """
+    try:
+        return resolve_plain(text, json=json)
+    except AmbiguousScalarError:
+        word = text.lower()
+        return word in ("yes", "on") if word in _WORDS else text
+
+
 def _integer(text: str) -> int:
     # The length is asked first: Python refuses to convert more than 4,300 digits.
     if len(text) > 21 or not _SMALLEST <= int(text) <= _LARGEST:

@@ -13,6 +13,7 @@ from rivven_connect._documents import (
 )
 from rivven_connect._errors import InputError
 from rivven_connect._problems import Problem, escape_text, render_problems
+from rivven_connect._scalars import is_plain_text
 
 __all__ = [
     "DOCUMENT_CODES",
@@ -21,6 +22,7 @@ __all__ = [
     "Limits",
     "Problem",
     "escape_text",
+    "is_plain_text",
     "load_document",
     "parse_document",
     "render_problems",
