@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 from rivven_connect.documents import Document, to_pointer
-from rivven_generator.importers.codes import IMPORT_CODES
+from rivven_generator.importers.codes import IMPORT_CODES, Outcome
 
 Path: TypeAlias = tuple[str | int, ...]
-Outcome: TypeAlias = Literal["lossless", "repaired", "dropped"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

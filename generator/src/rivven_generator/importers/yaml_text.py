@@ -131,4 +131,4 @@ def _fits_block(text: str) -> bool:
     lines = text.removesuffix("\n").split("\n")
     printable = all(char.isprintable() for line in lines for char in line)
     unpadded = all(line == line.rstrip() for line in lines)
-    return printable and unpadded and lines[0] != "" and not text[0].isspace()
+    return printable and unpadded and "" not in (lines[0], lines[-1]) and not text[0].isspace()
