@@ -191,7 +191,7 @@ def test_defaults_complete_a_value_at_every_depth() -> None:
         ("  required: [a]\n  properties: {a: {type: string, maxLength: 3}}\n", {"a": "exa"}),
         ('  required: [a]\n  properties: {a: {type: [string, "null"]}}\n', {"a": None}),
         ("  required: [a]\n  properties: {a: {type: array, minItems: 2, uniqueItems: true, items: {type: integer}}}\n", {"a": [0, 1]}),
-        ("  required: [a]\n  properties: {a: {type: string, pattern: '^[A-Z]+$'}}\n", None),
+        ("  required: [a]\n  XX),
         ("  required: [a]\n  properties: {a: {type: string, pattern: '^[A-Z]+$', examples: [ABC]}}\n", {"a": "ABC"}),
         ("  required: [a]\n  properties: {a: {type: string, validator: mine}}\n", None),
         ("  required: [a]\n  properties: {a: {type: array, minItems: 999999999}}\n", None),

@@ -105,8 +105,12 @@ class Annotator:
         """Return a schema with any `$ref` followed."""
         return self._shapes.resolve(schema)
 
-    def default(self, schema: Schema, value: Any) -> str:
-        """Return a default as source text; containers are made afresh for each config."""
+    def default(self, schema: Schema, value: Any, core: str) -> str:
+        """Return a default as source text; containers are made afresh for each config.
+
+        Type checkers read a list of texts as `list[str]`; where it is a list of literals, `core`,
+        the type that the annotation names, says so.
+        """
         if not isinstance(value, list | dict):
             return literal(value)
         found = self._shapes.resolve(schema)
@@ -115,7 +119,9 @@ class Annotator:
             if form_of(found) == "class":
                 made = self._shapes.class_name(schema)
             return f"Field(default_factory={made})"
-        return f"Field(default_factory=lambda: {self._value(schema, value)})"
+        text = self._value(schema, value)
+        made = f"{core}({text})" if "Literal[" in core else text
+        return f"Field(default_factory=lambda: {made})"
 
     def _value(self, schema: Schema, value: Any) -> str:
         found = self._shapes.resolve(schema)
@@ -149,7 +155,7 @@ def field_texts(annotator: Annotator, found: Property, shape: ast.expr) -> tuple
     if found.required:
         return note.text(alias=alias), None
     if "default" in schema:
-        return note.text(alias=alias), annotator.default(found.schema, schema["default"])
+        return note.text(alias=alias), annotator.default(found.schema, schema["default"], note.core)
     return note.text(alias=alias, optional=True), "None"
 
 

@@ -36,7 +36,15 @@ def load_manifest(path: Path | str) -> LoadedManifest:
     sorted by place.
     """
     path = Path(path)
-    document = load_document(path / MANIFEST_FILE if path.is_dir() else path)
+    return check_manifest(load_document(path / MANIFEST_FILE if path.is_dir() else path))
+
+
+def check_manifest(document: Document) -> LoadedManifest:
+    """Return the manifest that `document` holds.
+
+    Record schemas that it names are read from beside the document's path. Raises `InputError` with
+    all errors, sorted by place.
+    """
     value, files, problems = _with_record_schemas(document)
     manifest, found = check_structure(document, value)
     problems += found

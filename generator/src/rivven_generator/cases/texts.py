@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from rivven_generator.cases import patterns
+from rivven_generator.schema import pattern_samples
 
 FITTING: Final[Mapping[str, tuple[str, ...]]] = {
     "uri": ("https://example.com", "postgres://user@db.example.com:5432/app?x=1#y"),
@@ -64,7 +64,7 @@ def of_length(node: Mapping[str, Any], length: int, known: Sequence[str]) -> Ite
     if simple and "pattern" not in node:
         yield "x" * length
     if "pattern" in node:
-        yield from (t for t in patterns.samples(node["pattern"], length) if len(t) == length)
+        yield from (t for t in pattern_samples.samples(node["pattern"], length) if len(t) == length)
     yield from _of_format(node.get("format", ""), length)
     for text in known:
         if len(text) >= length:
@@ -94,7 +94,7 @@ def _of_format(name: str, length: int) -> Iterator[str]:
 
 def for_pattern(node: Mapping[str, Any]) -> list[str]:
     """Return texts that may match the schema's pattern."""
-    return patterns.samples(node["pattern"])
+    return pattern_samples.samples(node["pattern"])
 
 
 def beside_pattern(text: str) -> tuple[tuple[str, ...], ...]:

@@ -24,6 +24,7 @@ _LOSSLESS = {
     "RVN802": "the same schema in other words",
     "RVN803": "group of settings became rules",
     "RVN804": "part of the file has no meaning outside its platform",
+    "RVN805": "another word for the same thing",
 }
 _REPAIRED = {
     "RVN810": "misspelt keyword",

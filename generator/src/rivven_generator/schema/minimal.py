@@ -10,9 +10,15 @@ from rivven_connect.documents import split_pointer
 from rivven_generator.manifest import JsonObject, Manifest, Rule
 from rivven_generator.schema.compiler import compile_config_schema
 from rivven_generator.schema.defaults import MISSING, complete
+from rivven_generator.schema.pattern_samples import samples
 from rivven_generator.schema.tree import object_at, resolve
 from rivven_generator.schema.verdict import ConfigVerdict
-from rivven_generator.schema.vocabulary import BUILT_IN_VALIDATORS, is_nullable
+from rivven_generator.schema.vocabulary import (
+    BUILT_IN_VALIDATORS,
+    KEYWORDS,
+    is_nullable,
+    types_of,
+)
 
 _BY_FORMAT = {
     "uri": "https://example.com",
@@ -30,6 +36,8 @@ _BY_FORMAT = {
 _BY_VALIDATOR = {"cron": "0 * * * *", "host": "example.com"}
 _SECRET = "not-a-real-secret"  # noqa: S105 - a placeholder that says so
 _MOST_VALUES = 10_000
+_SCALARS = frozenset({"boolean", "integer", "number", "string"})
+_LIMITS = frozenset(word for word, keyword in KEYWORDS.items() if keyword.types) | {"type"}
 
 
 class _CannotDerive(Exception):
@@ -149,7 +157,17 @@ def _given(schema: Mapping[str, Any]) -> Any:
     for keyword in ("const", "default"):
         if keyword in schema:
             return schema[keyword]
-    return next((schema[word][0] for word in ("enum", "examples") if schema.get(word)), MISSING)
+    if schema.get("enum"):
+        return schema["enum"][0]
+    named = schema.get("examples", ())
+    # What an object or a list holds is judged with the whole config; here a scalar can be.
+    scalars = types_of(schema) <= _SCALARS and bool(types_of(schema))
+    verdict = ConfigVerdict(_own_limits(schema)) if named and scalars else None
+    return next((v for v in named if verdict is None or verdict.accepts(v)), MISSING)
+
+
+def _own_limits(schema: Mapping[str, Any]) -> JsonObject:
+    return {word: value for word, value in schema.items() if word in _LIMITS}
 
 
 def _wanted(rule: Rule, target: JsonObject, after_defaults: JsonObject) -> list[str]:
@@ -166,7 +184,7 @@ def _wanted(rule: Rule, target: JsonObject, after_defaults: JsonObject) -> list[
 
 def _string(schema: Mapping[str, Any]) -> str:
     if "pattern" in schema:
-        raise _CannotDerive
+        return _matching(schema)
     if schema.get("validator") == "port":
         return "8080"
     if "validator" in schema:
@@ -178,6 +196,17 @@ def _string(schema: Mapping[str, Any]) -> str:
     if shortest > 10_000:
         raise _CannotDerive
     return text.ljust(int(shortest), "x")[: int(min(longest, 10_000))]
+
+
+def _matching(schema: Mapping[str, Any]) -> str:
+    """Return a text that matches the schema's pattern, and its other limits."""
+    verdict = ConfigVerdict(_own_limits(schema))
+    lengths = [None, *(schema[word] for word in ("minLength", "maxLength") if word in schema)]
+    for length in lengths:
+        for text in samples(schema["pattern"], length if length is None else int(length)):
+            if verdict.accepts(text) and not (text == "" and schema.get("secret")):
+                return text
+    raise _CannotDerive
 
 
 def _number(schema: Mapping[str, Any], *, whole: bool) -> int | float:

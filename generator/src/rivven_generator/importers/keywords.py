@@ -1,0 +1,122 @@
+"""The keywords of a foreign schema: ours, others' names for ours, hints, typing errors."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from typing import Any, Final
+
+from rivven_connect.documents import escape_text
+from rivven_generator.importers.notes import Notes, Path
+from rivven_generator.schema.vocabulary import KEYWORDS
+
+_RENAMED: Final = {
+    "definitions": "$defs",
+    "example": "examples",
+    "enums": "enum",
+    "nullable": "nullable",
+    "airbyte_secret": "secret",
+    "writeOnly": "secret",
+    "sensitive": "secret",
+    "x-secret": "secret",
+    "tittle": "title",
+    "min": "minimum",
+    "max": "maximum",
+    "min_length": "minLength",
+    "max_length": "maxLength",
+    "x-order": "order",
+    "x-group": "group",
+    "displayName": "title",
+    "helpText": "description",
+    "desc": "description",
+    "help": "description",
+    "label": "title",
+}
+"""Another name -> ours; notes tell those that a standard or a platform defines from errors."""
+_STANDARD: Final = frozenset(
+    {"definitions", "example", "nullable", "airbyte_secret", "writeOnly", "sensitive", "x-secret",
+     "x-order", "x-group", "displayName", "helpText", "label"}
+)  # fmt: skip
+_STRUCTURE: Final = frozenset({"anyOf", "allOf", "nullable", "required"})
+_SILENT: Final = frozenset({"$schema", "$id", "id", "$comment", "$anchor", "$vocabulary"})
+_HINTS: Final = frozenset(
+    """
+    airbyte_hidden always_show multiline advanced pattern_descriptor display_type name hidden
+    placeholder widget ui readOnly contentEncoding contentMediaType xml externalDocs label env
+    documentation option_set
+    """.split()  # noqa: SIM905
+)
+_CONSTRAINTS: Final = frozenset(
+    """
+    if then else not contains minContains maxContains patternProperties propertyNames prefixItems
+    additionalItems unevaluatedItems unevaluatedProperties dependencies dependentRequired
+    dependentSchemas contentSchema $dynamicRef $recursiveRef
+    """.split()  # noqa: SIM905
+)
+_NEAR: Final = 0.8
+_SHORTEST_MISSPELT: Final = 4
+
+
+def known_keywords(raw: Mapping[str, Any], at: Path, notes: Notes) -> dict[str, Any]:
+    """Return the keywords of `raw` under our names; what else stands there is noted.
+
+    Besides ours, `anyOf`, `allOf` and `nullable` stay: who reads the structure takes them.
+    """
+    found: dict[str, Any] = {w: v for w, v in raw.items() if w in KEYWORDS or w in _STRUCTURE}
+    for word, value in raw.items():
+        if word in found or word in _SILENT:
+            continue
+        ours = _ours(word, value)
+        if ours and ours not in found and _may_be(ours, value):
+            found[ours] = [value] if word == "example" else value
+            shown = escape_text(word, limit=60)
+            code = "RVN805" if word in _STANDARD else "RVN810"
+            notes.add(code, f"`{shown}` was read as `{ours}`", (*at, word), key=True)
+        else:
+            _note_foreign(word, value, at, notes)
+    return found
+
+
+def _ours(word: str, value: object) -> str:
+    """Return our name for a keyword, or nothing."""
+    if word in _RENAMED:
+        return _RENAMED[word]
+    if word in _HINTS or word in _CONSTRAINTS or word.startswith("x-"):
+        return ""
+    folded = {name.casefold(): name for name in [*KEYWORDS, "anyOf", "allOf"] if name[0] != "$"}
+    plain = word.casefold().replace("_", "").replace("-", "").strip(" \"':,")
+    if plain in folded:
+        return folded[plain]
+    # Of a schema below an unknown word we cannot tell a typing error from a misplaced property.
+    if len(plain) < _SHORTEST_MISSPELT or (isinstance(value, dict) and plain[0] not in "piad"):
+        return ""
+    near = difflib.get_close_matches(plain, folded, n=1, cutoff=_NEAR)
+    return folded[near[0]] if near else ""
+
+
+def _may_be(keyword: str, value: object) -> bool:
+    """Return whether the value has roughly the shape that the keyword takes."""
+    wanted = KEYWORDS[keyword].value.get("type") if keyword in KEYWORDS else None
+    shapes: dict[object, tuple[type, ...]] = {
+        "string": (str, int, float),
+        "boolean": (bool, str),
+        "integer": (int, float, str),
+        "number": (int, float, str),
+        "array": (list,),
+        "object": (dict,),
+    }
+    if keyword == "examples":
+        return True
+    return wanted is None or isinstance(value, shapes[wanted])
+
+
+def _note_foreign(word: str, value: object, at: Path, notes: Notes) -> None:
+    shown = escape_text(word, limit=60)
+    place = (*at, word)
+    if word in _CONSTRAINTS:
+        notes.add("RVN830", f"`{shown}` has no counterpart", place, key=True)
+    elif word in _HINTS or word.startswith(("x-", "ui:")) or word in _RENAMED:
+        notes.add("RVN800", f"the hint `{shown}` has no place in a manifest", place, key=True)
+    else:
+        kind = "a mapping" if isinstance(value, dict) else "a value"
+        notes.add("RVN830", f"`{shown}` is no keyword; {kind} was left out", place, key=True)

@@ -1,0 +1,222 @@
+"""Unions of a foreign schema: written plainly where they can be, else told apart by a tag."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from rivven_connect.documents import escape_text
+from rivven_generator.importers.combined import combined
+from rivven_generator.importers.flattening import Flat, Flattening
+from rivven_generator.importers.notes import Notes, Path
+
+_ANNOTATIONS: Final = frozenset(
+    {"title", "description", "examples", "deprecated", "order", "group", "default"}
+)
+_COMMON_TAGS: Final = ("type", "auth_type", "auth_method", "method", "mode", "kind")
+
+Node = dict[str, Any]
+
+
+@dataclasses.dataclass(slots=True)
+class Branches:
+    """What became of a union: branches with a tag, rules, or neither."""
+
+    tag: str = ""
+    found: list[Flat] = dataclasses.field(default_factory=list)
+    rules: list[Node] = dataclasses.field(default_factory=list)
+
+
+def settle_union(flat: Flat, flattening: Flattening, notes: Notes) -> Branches:
+    """Take `oneOf` and `anyOf` out of a schema, and return what cannot be said without them."""
+    result = Branches()
+    discriminator = flat.node.pop("discriminator", None)
+    for word in ("oneOf", "anyOf"):
+        raw = flat.node.pop(word, None)
+        if not isinstance(raw, list) or not raw:
+            continue
+        at = (*flat.at, word)
+        branches = [flattening.flat(one, (*at, index)) for index, one in enumerate(raw)]
+        if result.tag:
+            notes.add("RVN831", "a second union in one schema was left out", at, key=True)
+        else:
+            result = _settled(flat, branches, word, _tag_named(discriminator), notes)
+    return result
+
+
+def _tag_named(discriminator: object) -> str:
+    named = discriminator.get("propertyName") if isinstance(discriminator, dict) else discriminator
+    return named if isinstance(named, str) else ""
+
+
+def _settled(flat: Flat, branches: list[Flat], word: str, wanted: str, notes: Notes) -> Branches:
+    at = (*flat.at, word)
+    rules = _rules(flat.node, branches, word)
+    if rules is not None:
+        return Branches(rules=rules)
+    rest = [branch for branch in branches if not _is_null(branch.node)]
+    if len(rest) < len(branches):
+        flat.node["nullable"] = True
+        notes.add("RVN802", "a branch for null became a nullable type", at, key=True)
+    values = _constants([branch.node for branch in rest])
+    if values is not None and len(rest) > 1:
+        flat.node.setdefault("enum", values)
+        notes.add("RVN802", "a union of constants became `enum`", at, key=True)
+    elif len(rest) == 1:
+        _take(flat, rest[0], notes)
+        notes.add("RVN802", "a union with one branch became that branch", at, key=True)
+    elif rest:
+        return _tagged(flat, rest, at, wanted, notes)
+    return Branches()
+
+
+def _take(flat: Flat, branch: Flat, notes: Notes) -> None:
+    """Make the only branch the schema itself; what stood around it says more to people."""
+    own = {w: v for w, v in flat.node.items() if w in _ANNOTATIONS}
+    nullable = flat.node.get("nullable")
+    flat.node = {**combined(branch.node, flat.node, flat.at, notes), **own}
+    if nullable:
+        flat.node["nullable"] = True
+    flat.inlined += branch.inlined
+    flat.at = branch.at if len(flat.node) > len(own) else flat.at
+
+
+def _is_null(node: Node) -> bool:
+    return (
+        node.get("type") in ("null", ["null"])
+        or node.get("enum") == [None]
+        or ("const" in node and node["const"] is None)
+    )
+
+
+def _constants(nodes: Sequence[Node]) -> list[Any] | None:
+    """Return all values of branches that are nothing but constants; None where one is more."""
+    values: list[Any] = []
+    for node in nodes:
+        rest = node.keys() - _ANNOTATIONS - {"type"}
+        if rest == {"const"}:
+            values.append(node["const"])
+        elif rest == {"enum"} and isinstance(node["enum"], list):
+            values += node["enum"]
+        else:
+            return None
+    return values
+
+
+def _rules(node: Node, branches: Sequence[Flat], word: str) -> list[Node] | None:
+    """Return branches that only require properties as a rule; None where they say more."""
+    if not isinstance(node.get("properties"), dict) or len(branches) < 2:
+        return None
+    names: list[str] = []
+    for branch in branches:
+        listed = branch.node.get("required")
+        alone = branch.node.keys() - _ANNOTATIONS - {"type"} == {"required"}
+        if not alone or not isinstance(listed, list) or len(listed) != 1:
+            return None
+        names.append(listed[0])
+    if len(set(names)) < len(names) or not all(name in node["properties"] for name in names):
+        return None
+    return [{"require_one" if word == "oneOf" else "require_any": names}]
+
+
+def _tagged(flat: Flat, branches: list[Flat], at: Path, wanted: str, notes: Notes) -> Branches:
+    shared = {w: v for w, v in flat.node.items() if w in ("properties", "required")}
+    if shared:
+        for branch in branches:
+            branch.node = combined(branch.node, shared, branch.at, notes)
+    tag = find_tag([branch.node for branch in branches], wanted)
+    if not tag:
+        _untagged(flat, branches, at, notes)
+        return Branches()
+    if flat.node.pop("nullable", None):
+        notes.add("RVN831", "a tagged union cannot be null; leave it out instead", at, key=True)
+    for branch in branches:
+        _require_tag(branch, tag, notes)
+    return Branches(tag, branches)
+
+
+def find_tag(nodes: Sequence[Node], wanted: str = "") -> str:
+    """Return the property whose constant differs in every branch; nothing where there is none.
+
+    `wanted` is what a discriminator names. A constant may be written as `const`, as an `enum` of
+    one value, or, where that is all there is to tell branches apart, as a default.
+    """
+    if not all(_is_object(node) for node in nodes):
+        return ""
+    names: list[str] = sorted(
+        nodes[0]["properties"], key=lambda name: (name != wanted, name not in _COMMON_TAGS)
+    )
+    for loosely in (False, True):
+        for name in names:
+            values = [_constant(node, name, loosely=loosely) for node in nodes]
+            if all(isinstance(v, str) for v in values) and len(set(values)) == len(values):
+                return name
+    return ""
+
+
+def _is_object(node: Node) -> bool:
+    kind = node.get("type", "object")
+    return kind in ("object", ["object"]) and isinstance(node.get("properties"), dict)
+
+
+def _constant(node: Node, name: str, *, loosely: bool) -> Any:
+    declared = node["properties"].get(name)
+    if not isinstance(declared, Mapping):
+        return None
+    if "const" in declared:
+        return declared["const"]
+    values = declared.get("enum")
+    if isinstance(values, list) and len(values) == 1:
+        return values[0]
+    return declared.get("default") if loosely and "enum" not in declared else None
+
+
+def _require_tag(branch: Flat, tag: str, notes: Notes) -> None:
+    """Make the tag of a branch a required constant."""
+    declared = branch.node["properties"][tag]
+    at = (*branch.at, "properties", tag)
+    constant = _constant(branch.node, tag, loosely=True)
+    if declared.get("const") != constant:
+        notes.add("RVN816", "the tag's only value became `const`", at, key=True)
+    kept = {w: v for w, v in declared.items() if w in ("title", "description", "order")}
+    properties = {**branch.node["properties"], tag: {**kept, "const": constant}}
+    required = branch.node.get("required")
+    names = [name for name in required if name != tag] if isinstance(required, list) else []
+    if not isinstance(required, list) or tag not in required:
+        shown = escape_text(tag, limit=60)
+        notes.add("RVN816", f"the tag `{shown}` is required in every branch", at, key=True)
+    branch.node = {
+        **branch.node,
+        "type": "object",
+        "required": [tag, *names],
+        "properties": properties,
+    }
+
+
+def _untagged(flat: Flat, branches: Sequence[Flat], at: Path, notes: Notes) -> None:
+    """Accept what any branch accepts, and more, since nothing tells them apart."""
+    kinds = {str(branch.node.get("type")) for branch in branches}
+    if all(_is_object(branch.node) for branch in branches):
+        notes.add("RVN831", "branches without a common tag became one object", at, key=True)
+        required = [set(branch.node.get("required") or ()) for branch in branches]
+        common = set.intersection(*required)
+        properties: Node = {}
+        for branch in branches:
+            for name, child in branch.node["properties"].items():
+                same = name not in properties or properties[name] == child
+                properties[name] = child if same else {"description": _description(child)}
+            flat.inlined += branch.inlined
+        flat.node["type"] = "object"
+        flat.node["properties"] = properties
+        flat.node["required"] = [name for name in properties if name in common]
+    elif len(kinds) == 1 and (kind := branches[0].node.get("type")) is not None:
+        notes.add("RVN831", "branches of one type became that type", at, key=True)
+        flat.node["type"] = kind
+    else:
+        notes.add("RVN831", "branches of several types became any value", at, key=True)
+        flat.node.pop("type", None)
+
+
+def _description(child: object) -> Any:
+    return child.get("description", "") if isinstance(child, dict) else ""
