@@ -17,6 +17,9 @@ COMMANDS: Final = {
     ),
     "test": LazyCommand("rivven_generator.cli.test:test", "Run a project's tests."),
     "validate": LazyCommand("rivven_generator.cli.validate:validate", "Check a connector.yaml."),
+    "import": LazyCommand(
+        "rivven_generator.cli.import_:import_", "Make a manifest from another tool's."
+    ),
     **RUNTIME_COMMANDS,
     "schema": LazyCommand(
         "rivven_generator.cli.schema:schema", "Print a JSON Schema for editors and forms."

@@ -3,32 +3,20 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 from typing import TYPE_CHECKING, Literal
 
 import click
 
-from rivven_generator import naming
+from rivven_generator.cli.names import check_name
 
 if TYPE_CHECKING:
     from rivven_generator.scaffold import Request, Scaffolded
 
-_LONGEST_NAME = 64
-
-
-def _check_name(_context: click.Context, _parameter: click.Parameter, name: str) -> str:
-    if not re.fullmatch(naming.CONNECTOR_NAME, name) or len(name) > _LONGEST_NAME:
-        raise click.BadParameter(
-            f"use lower-case letters, digits and single dashes, at most {_LONGEST_NAME}, "
-            "starting with a letter, such as `github-issues`"
-        )
-    return name
-
 
 @click.command()
 @click.argument("kind", type=click.Choice(["source", "sink", "transform"]))
-@click.argument("name", callback=_check_name)
+@click.argument("name", callback=check_name)
 @click.option("--manifest", metavar="FILE", help="Start from this connector.yaml.")
 @click.option("--directory", metavar="DIR", help="The project's folder; default: ./NAME.")
 @click.option("--embedded", metavar="PACKAGE_DIR", help="Put it into a package that you have.")

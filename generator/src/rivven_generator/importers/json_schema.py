@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from rivven_connect.documents import Document, InputError
+from rivven_connect.documents import Document, InputError, escape_text
 from rivven_generator.importers.config_schema import ConfigSchema
 from rivven_generator.importers.finishing import finished
 from rivven_generator.importers.metadata import connector_name, head, path_stem
@@ -16,6 +16,14 @@ from rivven_generator.importers.notes import Imported, Notes, Path
 from rivven_generator.manifest import Kind
 
 _WRAPPERS: Final = ("config_schema", "configSchema", "config_schema_json", "schema", "settings")
+_ABOUT: Final = (
+    "documentation_url",
+    "documentationUrl",
+    "description",
+    "version",
+    "name",
+    "connector_type",
+)
 _SCHEMA_WORDS: Final = frozenset(
     {"properties", "oneOf", "anyOf", "allOf", "$ref", "type", "$schema"}
 )
@@ -33,11 +41,19 @@ def import_json_schema(
     at = _schema_at(document)
     schema = ConfigSchema(document, at, notes, closed=closed)
     config = schema.convert()
-    candidates = [config.get("title"), path_stem(document.path)]
+    wrapper = document.value if at else {}
+    for key in wrapper.keys() - {*at, *_ABOUT}:
+        notes.add("RVN830", f"`{escape_text(key, limit=60)}` was left out", (key,), key=True)
+    candidates = [
+        wrapper.get("connector_type"),
+        wrapper.get("name"),
+        config.get("title"),
+        path_stem(document.path),
+    ]
     draft = head(
         kind or "source",
         name or connector_name(candidates, at, notes),
-        about={"description": config.get("description")},
+        about={"description": config.get("description"), **_about(wrapper)},
         notes=notes,
         at=at,
     )
@@ -45,6 +61,12 @@ def import_json_schema(
     if schema.rules:
         draft["rules"] = schema.rules
     return finished(draft, document, notes, schema.origins)
+
+
+def _about(wrapper: dict[str, Any]) -> dict[str, Any]:
+    found = {key: wrapper[key] for key in ("description", "version") if wrapper.get(key)}
+    address = wrapper.get("documentation_url") or wrapper.get("documentationUrl")
+    return {**found, "documentation_url": address}
 
 
 def _schema_at(document: Document) -> Path:

@@ -1,0 +1,63 @@
+"""The formats that `rivven import` reads."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import Final, Protocol
+
+from rivven_connect.documents import Document, Limits, load_document
+from rivven_generator.importers.notes import Imported
+from rivven_generator.manifest import Kind
+
+_MOST_BYTES: Final = 8 * 1024 * 1024
+_IMPORTERS: Final = {
+    "airbyte-spec": "airbyte:import_airbyte",
+    "singer-settings": "singer:import_singer",
+    "conduit": "conduit:import_conduit",
+    "json-schema": "json_schema:import_json_schema",
+}
+FORMATS: Final = tuple(_IMPORTERS)
+"""Names of the formats, as the command line takes them."""
+
+
+class Importer(Protocol):
+    """Makes a manifest of a document."""
+
+    def __call__(
+        self, document: Document, *, kind: Kind | None, name: str | None, closed: bool
+    ) -> Imported:
+        """Return the manifest; raise `InputError` where there can be none."""
+        ...
+
+
+def load_foreign(path: Path | str) -> Document:
+    """Return a file that was not written for us, of at most 8 MiB."""
+    return load_document(path, limits=Limits(max_bytes=_MOST_BYTES), foreign=True)
+
+
+def import_file(
+    format_name: str,
+    path: Path | str,
+    *,
+    kind: Kind | None = None,
+    name: str | None = None,
+    closed: bool = False,
+) -> Imported:
+    """Return the manifest that the file at `path` describes.
+
+    Args:
+        format_name: one of `FORMATS`.
+        path: the file; it is read once, and nothing that it refers to is.
+        kind: source, sink or transform; else what the file says, or source.
+        name: name of the connector; else made from what the file says.
+        closed: refuse undeclared properties where the file does not say.
+
+    Raises:
+        InputError: located problems; nothing can be imported.
+    """
+    module, _, function = _IMPORTERS[format_name].partition(":")
+    importer: Importer = getattr(
+        importlib.import_module(f"rivven_generator.importers.{module}"), function
+    )
+    return importer(load_foreign(path), kind=kind, name=name, closed=closed)

@@ -1,0 +1,207 @@
+"""Singer: the settings of a Meltano plugin, or what `--about --format=json` of the SDK prints.
+
+Source: Meltano, plugin definition syntax (`settings`, `kind`, `settings_group_validation`).
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from rivven_connect.documents import Document, InputError, escape_text
+from rivven_generator.importers.config_schema import ConfigSchema
+from rivven_generator.importers.dotted import Setting, nested
+from rivven_generator.importers.finishing import finished
+from rivven_generator.importers.groups import clauses_of
+from rivven_generator.importers.metadata import connector_name, head, path_stem
+from rivven_generator.importers.notes import Imported, Notes, Path
+from rivven_generator.importers.scalars import settle_scalar
+from rivven_generator.importers.secrets import settle_secret
+from rivven_generator.manifest import Kind
+
+_KINDS: Final[dict[str, dict[str, Any]]] = {
+    "string": {"type": "string"},
+    "integer": {"type": "integer"},
+    "decimal": {"type": "number"},
+    "float": {"type": "number"},
+    "number": {"type": "number"},
+    "boolean": {"type": "boolean"},
+    "array": {"type": "array"},
+    "object": {"type": "object", "additionalProperties": True},
+    "password": {"type": "string", "secret": True},
+    "oauth": {"type": "string", "secret": True},
+    "email": {"type": "string", "format": "email"},
+    "date_iso8601": {"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}([Tt ].*)?$"},
+    "file": {"type": "string"},
+    "hidden": {"type": "string"},
+    "options": {"type": "string"},
+    "json": {},
+}
+"""Kind of a setting -> its schema. Meltano takes an ISO 8601 date with or without a time."""
+_WORDS: Final = {"label": "title", "description": "description", "tooltip": "description"}
+_HINTS: Final = frozenset(
+    {"env", "documentation", "placeholder", "hidden", "oauth", "protected", "value_processor",
+     "value_post_processor", "env_specific", "aliases", "default_if_empty"}
+)  # fmt: skip
+_KNOWN: Final = frozenset({"name", "kind", "value", "options", "sensitive", *_WORDS})
+
+
+def import_singer(
+    document: Document, *, kind: Kind | None = None, name: str | None = None, closed: bool = False
+) -> Imported:
+    """Return the manifest of a Singer tap (a source) or target (a sink).
+
+    Raises:
+        InputError: the file declares no settings.
+    """
+    notes = Notes(document)
+    plugin, at, known_kind = _plugin(document, name)
+    origins: dict[int, Path] = {}
+    if isinstance(plugin["settings"], dict):
+        schema = ConfigSchema(document, (*at, "settings"), notes, closed=closed)
+        config, rules, origins = schema.convert(), schema.rules, schema.origins
+    else:
+        config, rules = _settings(plugin, at, notes, document, origins)
+    candidates = [plugin.get("name"), plugin.get("namespace"), path_stem(document.path)]
+    plugin_name = str(plugin.get("name", ""))
+    sink = plugin_name.startswith("target-") or str(plugin.get("plugin_type")) == "loaders"
+    about = {
+        "title": plugin.get("label"),
+        "description": plugin.get("description"),
+        "version": plugin.get("version"),
+        "documentation_url": plugin.get("docs") or plugin.get("repo") or plugin.get("domain_url"),
+    }
+    draft = head(
+        kind or known_kind or ("sink" if sink else "source"),
+        name or connector_name(candidates, (*at, "name"), notes),
+        about=about,
+        notes=notes,
+        at=at,
+    )
+    draft["config"] = config
+    if rules:
+        draft["rules"] = rules
+    return finished(draft, document, notes, origins)
+
+
+def _plugin(document: Document, name: str | None) -> tuple[dict[str, Any], Path, Kind | None]:
+    """Return the plugin's definition: the file itself, or one of a `meltano.yml`."""
+    value: dict[str, Any] = document.value
+    if isinstance(value.get("settings"), (list, dict)):
+        return value, (), None
+    plugins = value.get("plugins")
+    plugins = plugins if isinstance(plugins, dict) else {}
+    found: list[tuple[dict[str, Any], Path, Kind | None]] = []
+    kinds: tuple[tuple[str, Kind], ...] = (("extractors", "source"), ("loaders", "sink"))
+    for group, kind in kinds:
+        listed = plugins.get(group)
+        for index, one in enumerate(listed if isinstance(listed, list) else ()):
+            if isinstance(one, dict) and isinstance(one.get("settings"), (list, dict)):
+                found.append((one, ("plugins", group, index), kind))
+    named = [one for one in found if name and str(one[0].get("name", "")).endswith(name)]
+    if not found:
+        hint = "name a plugin definition, a meltano.yml, or what `--about --format=json` prints"
+        raise InputError([document.problem("RVN890", "there are no `settings`", (), hint=hint)])
+    return (named or found)[0]
+
+
+def _settings(
+    plugin: dict[str, Any], at: Path, notes: Notes, document: Document, origins: dict[int, Path]
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    settings: list[Setting] = []
+    for index, raw in enumerate(plugin["settings"]):
+        place = (*at, "settings", index)
+        if isinstance(raw, dict) and isinstance(raw.get("name"), str) and raw["name"]:
+            settings.append(Setting(raw["name"], _schema(raw, place, notes, document), place))
+        else:
+            notes.add("RVN839", "a setting without a name was left out", place)
+    names = {setting.name for setting in settings}
+    defaults = {setting.name for setting in settings if "default" in setting.schema}
+    required, rules = _groups(plugin, at, names, defaults, notes)
+    settings = [Setting(s.name, s.schema, s.at, s.name in required) for s in settings]
+    return nested(settings, notes, origins), rules
+
+
+def _schema(raw: dict[str, Any], at: Path, notes: Notes, document: Document) -> dict[str, Any]:
+    kind = raw.get("kind") or "string"
+    named = kind if isinstance(kind, str) and kind in _KINDS else "string"
+    if named != kind:
+        notes.add("RVN832", "an unknown kind was read as `string`", (*at, "kind"))
+    node = dict(_KINDS[named])
+    for word, ours in _WORDS.items():
+        if raw.get(word) and ours not in node:
+            node[ours] = raw[word]
+    if raw.get("sensitive") is True:
+        node["secret"] = True
+    if named == "options" or isinstance(raw.get("options"), list):
+        _options(node, raw.get("options"), at, notes)
+    if raw.get("placeholder") not in (None, ""):
+        node["examples"] = [raw["placeholder"]]
+    _default(node, raw, at, notes)
+    for word in raw:
+        if word in _HINTS and word != "placeholder":
+            notes.add("RVN800", f"`{word}` has no place in a manifest", (*at, word), key=True)
+        elif word not in _KNOWN and word != "placeholder":
+            shown = escape_text(word, limit=60)
+            notes.add("RVN830", f"`{shown}` has no counterpart", (*at, word), key=True)
+    settle_secret(node, at, notes)
+    settle_scalar(node, at, notes, document)
+    if named == "date_iso8601":
+        notes.add("RVN812", "the kind `date_iso8601` became a pattern", (*at, "kind"))
+    return node
+
+
+def _options(node: dict[str, Any], options: Any, at: Path, notes: Notes) -> None:
+    values = [
+        option["value"] if isinstance(option, dict) and "value" in option else option
+        for option in (options if isinstance(options, list) else ())
+    ]
+    if values:
+        node["enum"] = values
+        notes.add("RVN805", "`options` became `enum`", (*at, "options"), key=True)
+
+
+def _default(node: dict[str, Any], raw: dict[str, Any], at: Path, notes: Notes) -> None:
+    value = raw.get("value")
+    if value is None:
+        return
+    if isinstance(value, str) and "$" in value:
+        notes.add("RVN833", "a default that the platform would fill in", (*at, "value"))
+    elif node["type"] in ("array", "object") and isinstance(value, str):
+        notes.add(
+            "RVN833", "a default that is text and should be a list or mapping", (*at, "value")
+        )
+    else:
+        node["default"] = value
+
+
+def _groups(
+    plugin: dict[str, Any], at: Path, names: set[str], defaults: set[str], notes: Notes
+) -> tuple[set[str], list[dict[str, Any]]]:
+    """Return what `settings_group_validation` requires anyhow, and rules for the rest."""
+    place = (*at, "settings_group_validation")
+    raw = plugin.get("settings_group_validation")
+    groups = [g for g in raw if isinstance(g, list)] if isinstance(raw, list) else []
+    known = [[name for name in group if name in names] for group in groups]
+    unknown = {str(name) for group in groups for name in group} - names
+    for name in sorted(unknown):
+        shown = escape_text(name, limit=60)
+        notes.add("RVN814", f"the group names `{shown}`, which is no setting", place)
+    clauses = clauses_of(known, defaults) if known else []
+    if clauses is None:
+        notes.add("RVN830", "these groups are too many to become rules", place)
+        return set(), []
+    required = {clause[0] for clause in clauses if len(clause) == 1}
+    rules: list[dict[str, Any]] = []
+    for clause in clauses:
+        parents = {name.rpartition(".")[0] for name in clause}
+        if len(clause) == 1:
+            continue
+        if len(parents) > 1:
+            notes.add("RVN830", "a group across objects has no counterpart", place)
+            continue
+        [parent] = parents
+        rule = {"require_any": [name.rpartition(".")[2] for name in clause]}
+        rules.append(rule | ({"at": "/" + parent.replace(".", "/")} if parent else {}))
+    if rules:
+        notes.add("RVN803", "the groups became `required` and `require_any`", place)
+    return required, rules
