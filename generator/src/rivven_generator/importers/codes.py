@@ -41,6 +41,8 @@ _REPAIRED = {
     "RVN821": "format contradicts the examples",
     "RVN822": "dotted name became a nested object",
     "RVN823": "value stands twice in a list",
+    "RVN824": "branches of `oneOf` overlap",
+    "RVN825": "parts that hold at once exclude each other",
 }
 _DROPPED = {
     "RVN830": "keyword has no counterpart in a manifest",

@@ -26,6 +26,8 @@ def combined(
     Where the two say different things that one keyword cannot, the first stays and a note says so.
     """
     found = dict(first)
+    _note_opened(first, second, at, notes)
+    _note_opened(second, first, at, notes)
     for word, value in second.items():
         if word not in found or word in _FOR_PEOPLE:
             found[word] = value
@@ -44,6 +46,17 @@ def combined(
         elif found[word] != value:
             notes.add("RVN830", f"two parts that hold at once disagree on `{word}`", at)
     return found
+
+
+def _note_opened(
+    closed: Mapping[str, Any], other: Mapping[str, Any], at: Path, notes: Notes
+) -> None:
+    """A closed part refuses the properties of the part beside it, which nobody can mean."""
+    more = other.get("properties")
+    if closed.get("additionalProperties", True) not in (True, {}) and isinstance(more, dict):
+        own = closed.get("properties")
+        if not isinstance(own, dict) or not more.keys() <= own.keys():
+            notes.add("RVN825", "an object was opened for the properties beside it", at)
 
 
 def _properties(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:

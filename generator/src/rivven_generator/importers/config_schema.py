@@ -58,7 +58,7 @@ class ConfigSchema:
         for key in self._base:
             raw = raw[key]
         found = self._inline(raw, self._base, ())
-        if types_of(found) != {"object"} or "oneOf" in found:
+        if types_of(found) != {"object"}:
             self._refuse("RVN890", "the schema of a config must describe an object", self._base)
         found["type"] = "object"
         definitions: Schema = {}
@@ -98,14 +98,15 @@ class ConfigSchema:
         """Settle a schema while what was copied into it counts as being inside."""
         inside = self._flattening.inside
         depth = len(inside)
-        inside += flat.inlined
+        inside += (flat.at, *flat.inlined)
         try:
             return self._settled(flat, keys)
         finally:
             del inside[depth:]
 
     def _settled(self, flat: Flat, keys: Keys) -> Schema:
-        branches = settle_union(flat, self._flattening, self._notes)
+        is_root = keys == ()
+        branches = settle_union(flat, self._flattening, self._notes, tags=not is_root)
         self._take_rules(branches, flat.at, keys)
         node, at = flat.node, flat.at
         if branches.tag:

@@ -11,7 +11,6 @@ from rivven_generator.importers.notes import Notes, Path
 from rivven_generator.schema.vocabulary import KEYWORDS
 
 _RENAMED: Final = {
-    "definitions": "$defs",
     "example": "examples",
     "enums": "enum",
     "nullable": "nullable",
@@ -34,11 +33,13 @@ _RENAMED: Final = {
 }
 """Another name -> ours; notes tell those that a standard or a platform defines from errors."""
 _STANDARD: Final = frozenset(
-    {"definitions", "example", "nullable", "airbyte_secret", "writeOnly", "sensitive", "x-secret",
+    {"example", "nullable", "airbyte_secret", "writeOnly", "sensitive", "x-secret",
      "x-order", "x-group", "displayName", "helpText", "label"}
 )  # fmt: skip
 _STRUCTURE: Final = frozenset({"anyOf", "allOf", "nullable", "required"})
-_SILENT: Final = frozenset({"$schema", "$id", "id", "$comment", "$anchor", "$vocabulary"})
+_SILENT: Final = frozenset(
+    {"definitions", "$defs", "$schema", "$id", "id", "$comment", "$anchor", "$vocabulary"}
+)
 _HINTS: Final = frozenset(
     """
     airbyte_hidden always_show multiline advanced pattern_descriptor display_type name hidden
@@ -62,7 +63,9 @@ def known_keywords(raw: Mapping[str, Any], at: Path, notes: Notes) -> dict[str, 
 
     Besides ours, `anyOf`, `allOf` and `nullable` stay: who reads the structure takes them.
     """
-    found: dict[str, Any] = {w: v for w, v in raw.items() if w in KEYWORDS or w in _STRUCTURE}
+    found: dict[str, Any] = {
+        w: v for w, v in raw.items() if (w in KEYWORDS or w in _STRUCTURE) and w not in _SILENT
+    }
     for word, value in raw.items():
         if word in found or word in _SILENT:
             continue

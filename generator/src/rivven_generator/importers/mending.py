@@ -48,7 +48,7 @@ def _remove(manifest: Node, steps: Steps, _problem: Problem) -> bool:
     parent = node_at(manifest, steps[:-1])
     if isinstance(parent, dict) and steps[-1] in parent:
         del parent[steps[-1]]
-    elif isinstance(parent, list) and node_at(parent, steps[-1:]) is not None:
+    elif isinstance(parent, list) and steps[-1].isdecimal() and int(steps[-1]) < len(parent):
         del parent[int(steps[-1])]
         if not parent:
             return _remove(manifest, steps[:-1], _problem)
@@ -111,6 +111,8 @@ def _drop_constant(manifest: Node, steps: Steps, problem: Problem) -> bool:
     if steps[-1] != "const":
         return _remove_item("enum")(manifest, steps, problem)
     holder = node_at(manifest, steps[:-1])
+    if "properties" in holder:
+        return _remove(manifest, steps, problem)
     extra = [word for word in holder if word not in ("const", "title", "description")]
     for word in extra:
         del holder[word]

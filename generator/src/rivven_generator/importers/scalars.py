@@ -164,9 +164,10 @@ def _source(document: Document, place: Path, value: object) -> str:
     found: Any = document.value
     for step in place:
         if isinstance(found, dict):
-            found = found.get(step)
+            found = found.get(str(step))
         else:
-            found = found[step] if isinstance(found, list) and isinstance(step, int) else None
+            is_item = isinstance(found, list) and isinstance(step, int) and step < len(found)
+            found = found[step] if is_item else None
     return document.source(place) if found is value else ""
 
 

@@ -26,22 +26,44 @@ class Branches:
     tag: str = ""
     found: list[Flat] = dataclasses.field(default_factory=list)
     rules: list[Node] = dataclasses.field(default_factory=list)
+    null: bool = False
+    """Whether one of the branches was for null."""
 
 
-def settle_union(flat: Flat, flattening: Flattening, notes: Notes) -> Branches:
-    """Take `oneOf` and `anyOf` out of a schema, and return what cannot be said without them."""
+def settle_union(
+    flat: Flat, flattening: Flattening, notes: Notes, *, tags: bool = True
+) -> Branches:
+    """Take `oneOf` and `anyOf` out of a schema, and return what cannot be said without them.
+
+    Without `tags`, objects become one even if a tag tells them apart: a config itself is no union.
+    What is copied into the schema is added to what `flattening` is inside of.
+    """
     result = Branches()
-    discriminator = flat.node.pop("discriminator", None)
-    for word in ("oneOf", "anyOf"):
-        raw = flat.node.pop(word, None)
+    wanted = _tag_named(flat.node.pop("discriminator", None))
+    # A branch that becomes the schema itself may bring a union of its own.
+    while words := [word for word in ("oneOf", "anyOf") if word in flat.node]:
+        word = words[0]
+        raw = flat.node.pop(word)
         if not isinstance(raw, list) or not raw:
             continue
         at = (*flat.at, word)
         branches = [flattening.flat(one, (*at, index)) for index, one in enumerate(raw)]
         if result.tag:
             notes.add("RVN831", "a second union in one schema was left out", at, key=True)
-        else:
-            result = _settled(flat, branches, word, _tag_named(discriminator), notes)
+            continue
+        found = _settled(
+            flat,
+            branches,
+            word,
+            wanted=wanted if tags else None,
+            notes=notes,
+            inside=flattening.inside,
+        )
+        rules, null = [*result.rules, *found.rules], result.null or found.null
+        result = Branches(found.tag, found.found, rules, null)
+        wanted = wanted or _tag_named(flat.node.pop("discriminator", None))
+    if result.null:
+        _enumerate_null(flat.node)
     return result
 
 
@@ -50,7 +72,15 @@ def _tag_named(discriminator: object) -> str:
     return named if isinstance(named, str) else ""
 
 
-def _settled(flat: Flat, branches: list[Flat], word: str, wanted: str, notes: Notes) -> Branches:
+def _settled(
+    flat: Flat,
+    branches: list[Flat],
+    word: str,
+    *,
+    wanted: str | None,
+    notes: Notes,
+    inside: list[Path],
+) -> Branches:
     at = (*flat.at, word)
     rules = _rules(flat.node, branches, word)
     if rules is not None:
@@ -58,17 +88,30 @@ def _settled(flat: Flat, branches: list[Flat], word: str, wanted: str, notes: No
     rest = [branch for branch in branches if not _is_null(branch.node)]
     if len(rest) < len(branches):
         flat.node["nullable"] = True
-        notes.add("RVN802", "a branch for null became a nullable type", at, key=True)
+        twice = word == "oneOf" and any(_is_nullable(branch.node) for branch in rest)
+        code = "RVN824" if twice else "RVN802"
+        notes.add(code, "a branch for null became a nullable type", at, key=True)
     values = _constants([branch.node for branch in rest])
     if values is not None and len(rest) > 1:
         flat.node.setdefault("enum", values)
         notes.add("RVN802", "a union of constants became `enum`", at, key=True)
     elif len(rest) == 1:
         _take(flat, rest[0], notes)
+        inside += rest[0].inlined
         notes.add("RVN802", "a union with one branch became that branch", at, key=True)
     elif rest:
-        return _tagged(flat, rest, at, wanted, notes)
-    return Branches()
+        found = _tagged(flat, rest, at, wanted, notes)
+        inside += [] if found.tag else [path for one in rest for path in one.inlined]
+        return found
+    return Branches(null=len(rest) < len(branches))
+
+
+def _enumerate_null(node: Node) -> None:
+    """Where the values are listed, null has to be one of them."""
+    if "const" in node:
+        node["enum"] = [node.pop("const")]
+    if isinstance(node.get("enum"), list) and None not in node["enum"]:
+        node["enum"] = [*node["enum"], None]
 
 
 def _take(flat: Flat, branch: Flat, notes: Notes) -> None:
@@ -78,7 +121,6 @@ def _take(flat: Flat, branch: Flat, notes: Notes) -> None:
     flat.node = {**combined(branch.node, flat.node, flat.at, notes), **own}
     if nullable:
         flat.node["nullable"] = True
-    flat.inlined += branch.inlined
     flat.at = branch.at if len(flat.node) > len(own) else flat.at
 
 
@@ -88,6 +130,14 @@ def _is_null(node: Node) -> bool:
         or node.get("enum") == [None]
         or ("const" in node and node["const"] is None)
     )
+
+
+def _is_nullable(node: Node) -> bool:
+    kind = node.get("type")
+    if node.get("nullable") is True or (isinstance(kind, list) and "null" in kind):
+        return True
+    parts = [part for word in ("oneOf", "anyOf") for part in node.get(word) or ()]
+    return any(isinstance(part, dict) and (_is_null(part) or _is_nullable(part)) for part in parts)
 
 
 def _constants(nodes: Sequence[Node]) -> list[Any] | None:
@@ -120,12 +170,15 @@ def _rules(node: Node, branches: Sequence[Flat], word: str) -> list[Node] | None
     return [{"require_one" if word == "oneOf" else "require_any": names}]
 
 
-def _tagged(flat: Flat, branches: list[Flat], at: Path, wanted: str, notes: Notes) -> Branches:
+def _tagged(
+    flat: Flat, branches: list[Flat], at: Path, wanted: str | None, notes: Notes
+) -> Branches:
     shared = {w: v for w, v in flat.node.items() if w in ("properties", "required")}
     if shared:
         for branch in branches:
             branch.node = combined(branch.node, shared, branch.at, notes)
-    tag = find_tag([branch.node for branch in branches], wanted)
+    nodes = [branch.node for branch in branches]
+    tag = "" if wanted is None else find_tag(nodes, wanted)
     if not tag:
         _untagged(flat, branches, at, notes)
         return Branches()
@@ -181,9 +234,9 @@ def _require_tag(branch: Flat, tag: str, notes: Notes) -> None:
         notes.add("RVN816", "the tag's only value became `const`", at, key=True)
     kept = {w: v for w, v in declared.items() if w in ("title", "description", "order")}
     properties = {**branch.node["properties"], tag: {**kept, "const": constant}}
-    required = branch.node.get("required")
-    names = [name for name in required if name != tag] if isinstance(required, list) else []
-    if not isinstance(required, list) or tag not in required:
+    required = _required(branch.node)
+    names = [name for name in required if name != tag]
+    if tag not in required:
         shown = escape_text(tag, limit=60)
         notes.add("RVN816", f"the tag `{shown}` is required in every branch", at, key=True)
     branch.node = {
@@ -194,19 +247,23 @@ def _require_tag(branch: Flat, tag: str, notes: Notes) -> None:
     }
 
 
+def _required(node: Node) -> list[str]:
+    names = node.get("required")
+    return [n for n in names if isinstance(n, str)] if isinstance(names, list) else []
+
+
 def _untagged(flat: Flat, branches: Sequence[Flat], at: Path, notes: Notes) -> None:
     """Accept what any branch accepts, and more, since nothing tells them apart."""
     kinds = {str(branch.node.get("type")) for branch in branches}
     if all(_is_object(branch.node) for branch in branches):
         notes.add("RVN831", "branches without a common tag became one object", at, key=True)
-        required = [set(branch.node.get("required") or ()) for branch in branches]
+        required = [set(_required(branch.node)) for branch in branches]
         common = set.intersection(*required)
         properties: Node = {}
         for branch in branches:
             for name, child in branch.node["properties"].items():
                 same = name not in properties or properties[name] == child
                 properties[name] = child if same else {"description": _description(child)}
-            flat.inlined += branch.inlined
         flat.node["type"] = "object"
         flat.node["properties"] = properties
         flat.node["required"] = [name for name in properties if name in common]

@@ -50,22 +50,26 @@ def minimal_config(manifest: Manifest) -> JsonObject | None:
     It holds the required properties and what the rules ask for. A value that only an author's
     validator can judge is never invented.
     """
-    derivation = _Derivation(manifest.config)
-    try:
-        config = derivation.value(manifest.config)
-        for rule in manifest.rules:
-            derivation.satisfy(rule, config)
-    except _CannotDerive:
-        return None
-    accepted = ConfigVerdict(compile_config_schema(manifest), manifest.rules).accepts(config)
-    return config if accepted and isinstance(config, dict) else None
+    verdict = ConfigVerdict(compile_config_schema(manifest), manifest.rules)
+    for with_examples in (True, False):
+        derivation = _Derivation(manifest.config, with_examples=with_examples)
+        try:
+            config = derivation.value(manifest.config)
+            for rule in manifest.rules:
+                derivation.satisfy(rule, config)
+        except _CannotDerive:
+            continue
+        if isinstance(config, dict) and verdict.accepts(config):
+            return config
+    return None
 
 
 class _Derivation:
     """Derives values for one config schema, within a budget."""
 
-    def __init__(self, root: Mapping[str, Any]) -> None:
+    def __init__(self, root: Mapping[str, Any], *, with_examples: bool) -> None:
         self._root = root
+        self._with_examples = with_examples
         self._left = _MOST_VALUES
 
     def value(self, node: Mapping[str, Any]) -> Any:
@@ -74,7 +78,7 @@ class _Derivation:
         if self._left < 0:
             raise _CannotDerive
         schema = resolve(self._root, node)
-        given = _given(schema)
+        given = _given(schema, with_examples=self._with_examples)
         if given is not MISSING:
             return given
         if "oneOf" in schema:
@@ -152,14 +156,14 @@ class _Derivation:
         raise _CannotDerive
 
 
-def _given(schema: Mapping[str, Any]) -> Any:
+def _given(schema: Mapping[str, Any], *, with_examples: bool) -> Any:
     """Return a value that the schema itself names, or `MISSING`."""
     for keyword in ("const", "default"):
         if keyword in schema:
             return schema[keyword]
     if schema.get("enum"):
         return schema["enum"][0]
-    named = schema.get("examples", ())
+    named = schema.get("examples", ()) if with_examples else ()
     # What an object or a list holds is judged with the whole config; here a scalar can be.
     scalars = types_of(schema) <= _SCALARS and bool(types_of(schema))
     verdict = ConfigVerdict(_own_limits(schema)) if named and scalars else None
@@ -224,7 +228,18 @@ def _number(schema: Mapping[str, Any], *, whole: bool) -> int | float:
     else:
         number = math.floor(min(0, high) / step) * step
         number -= step if number == schema.get("exclusiveMaximum") else 0
+    if whole and not float(number).is_integer():
+        number = _whole_multiple(number, step, upwards=low > -math.inf)
     return int(number) if float(number).is_integer() else number
+
+
+def _whole_multiple(number: float, step: float, *, upwards: bool) -> float:
+    """Return the next whole number that is a multiple of a broken step, if one is near."""
+    for _ in range(100):
+        if float(number).is_integer():
+            break
+        number += step if upwards else -step
+    return number
 
 
 def _between(low: float, high: float, schema: Mapping[str, Any]) -> float:
