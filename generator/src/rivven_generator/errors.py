@@ -84,15 +84,8 @@ _WHOLE = {
     "RVN424": "`simulate` does not fit this kind of connector",
 }
 
-_IMPORT = {
-    "RVN890": "file is not of the format that was named",
-    "RVN891": "imported schema is too large",
-}
-
-CODES: Mapping[str, str] = MappingProxyType(
-    {**DOCUMENT_CODES, **_MANIFEST, **_CONFIG, **_WHOLE, **_IMPORT}
-)
-"""Code -> title, RVN1xx to RVN4xx, and RVN89x of importers; a code is never reused for another meaning."""
+CODES: Mapping[str, str] = MappingProxyType({**DOCUMENT_CODES, **_MANIFEST, **_CONFIG, **_WHOLE})
+"""Code -> title, RVN1xx to RVN4xx; a code is never reused for another meaning."""
 
 WARNINGS = frozenset({"RVN216", "RVN326", "RVN330", "RVN331"})
 """Codes that are reported and do not fail."""

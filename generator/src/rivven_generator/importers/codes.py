@@ -99,6 +99,8 @@ _REFUSED = {
     "RVN863": "sample without records",
     "RVN864": "field that cannot be the key or the cursor",
     "RVN870": "file is not a catalog",
+    "RVN890": "file is not of the format that was named",
+    "RVN891": "schema is too large to be imported",
 }
 
 

@@ -184,7 +184,7 @@ class ConfigSchema:
     def _required(
         self, names: Any, raw: Mapping[str, Any], properties: Schema, at: Path
     ) -> list[str]:
-        """Return what is required: declared, without a default, each once."""
+        """Return what is required: declared, and each once."""
         place = (*at, "required")
         if isinstance(names, bool) or not isinstance(names, list):
             names = [names] if isinstance(names, str) else []
@@ -198,13 +198,8 @@ class ConfigSchema:
             known = self._declared(name, properties, place)
             if not known or known in found:
                 continue
-            schema = properties[known]
-            if "const" in schema:
-                schema.pop("default", None)
-            if "default" in schema:
-                shown = escape_text(known, limit=60)
-                self._notes.add("RVN815", f"`{shown}` has a default and need not be given", place)
-                continue
+            if "const" in properties[known]:
+                properties[known].pop("default", None)
             found.append(known)
         return found
 

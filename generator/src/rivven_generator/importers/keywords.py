@@ -25,6 +25,10 @@ _RENAMED: Final = {
     "max_length": "maxLength",
     "x-order": "order",
     "x-group": "group",
+    "x-rivven-order": "order",
+    "x-rivven-group": "group",
+    "x-rivven-identity": "identity",
+    "x-rivven-validator": "validator",
     "displayName": "title",
     "helpText": "description",
     "desc": "description",
@@ -34,7 +38,8 @@ _RENAMED: Final = {
 """Another name -> ours; notes tell those that a standard or a platform defines from errors."""
 _STANDARD: Final = frozenset(
     {"example", "nullable", "airbyte_secret", "writeOnly", "sensitive", "x-secret",
-     "x-order", "x-group", "displayName", "helpText", "label"}
+     "x-order", "x-group", "x-rivven-order", "x-rivven-group", "x-rivven-identity",
+     "x-rivven-validator", "displayName", "helpText", "label"}
 )  # fmt: skip
 _STRUCTURE: Final = frozenset({"anyOf", "allOf", "nullable", "required"})
 _SILENT: Final = frozenset(

@@ -129,8 +129,11 @@ def _drop_property(manifest: Node, steps: Steps, problem: Problem) -> bool:
 
 
 def _not_required(manifest: Node, steps: Steps, _problem: Problem) -> bool:
-    """Take a property out of what is required: it has a default."""
+    """Take a property out of what is required: it has a default, unless that was taken away."""
     end = len(steps) - 1 - steps[::-1].index("properties")
+    declared = node_at(manifest, steps[: end + 2])
+    if not isinstance(declared, dict) or declared.keys().isdisjoint({"default", "$ref"}):
+        return False
     return _forget_required(node_at(manifest, steps[:end]), steps[end + 1])
 
 

@@ -15,8 +15,9 @@ def settle_secret(node: dict[str, Any], at: Path, notes: Notes) -> None:
     kinds = types_of(node)
     if node.get("format") == "password" and kinds == {"string"}:
         del node["format"]
-        node["secret"] = True
-        notes.add("RVN817", "`format: password` became `secret: true`", (*at, "format"))
+        if node.get("secret") is not True:
+            node["secret"] = True
+            notes.add("RVN817", "`format: password` became `secret: true`", (*at, "format"))
     if node.get("secret") not in (True, "true"):
         if node.get("secret") is not False:
             node.pop("secret", None)

@@ -181,8 +181,9 @@ def _groups(
     place = (*at, "settings_group_validation")
     raw = plugin.get("settings_group_validation")
     groups = [g for g in raw if isinstance(g, list)] if isinstance(raw, list) else []
-    known = [[name for name in group if name in names] for group in groups]
-    unknown = {str(name) for group in groups for name in group} - names
+    named = [[str(name) for name in group] for group in groups]
+    known = [[name for name in group if name in names] for group in named]
+    unknown = {name for group in named for name in group} - names
     for name in sorted(unknown):
         shown = escape_text(name, limit=60)
         notes.add("RVN814", f"the group names `{shown}`, which is no setting", place)

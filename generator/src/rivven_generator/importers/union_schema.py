@@ -14,6 +14,9 @@ from rivven_generator.importers.notes import Notes, Path
 _ANNOTATIONS: Final = frozenset(
     {"title", "description", "examples", "deprecated", "order", "group", "default"}
 )
+_IMPLIED_BY_TAG: Final = frozenset(
+    {"const", "enum", "default", "type", "pattern", "minLength", "maxLength", "examples", "secret"}
+)
 _COMMON_TAGS: Final = ("type", "auth_type", "auth_method", "method", "mode", "kind")
 
 Node = dict[str, Any]
@@ -164,7 +167,7 @@ def _rules(node: Node, branches: Sequence[Flat], word: str) -> list[Node] | None
         alone = branch.node.keys() - _ANNOTATIONS - {"type"} == {"required"}
         if not alone or not isinstance(listed, list) or len(listed) != 1:
             return None
-        names.append(listed[0])
+        names.append(str(listed[0]))
     if len(set(names)) < len(names) or not all(name in node["properties"] for name in names):
         return None
     return [{"require_one" if word == "oneOf" else "require_any": names}]
@@ -232,7 +235,7 @@ def _require_tag(branch: Flat, tag: str, notes: Notes) -> None:
     constant = _constant(branch.node, tag, loosely=True)
     if declared.get("const") != constant:
         notes.add("RVN816", "the tag's only value became `const`", at, key=True)
-    kept = {w: v for w, v in declared.items() if w in ("title", "description", "order")}
+    kept = {w: v for w, v in declared.items() if w not in _IMPLIED_BY_TAG}
     properties = {**branch.node["properties"], tag: {**kept, "const": constant}}
     required = _required(branch.node)
     names = [name for name in required if name != tag]

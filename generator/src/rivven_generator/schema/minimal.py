@@ -85,7 +85,12 @@ class _Derivation:
             return self._branch(schema)
         if schema.get("validator", "cron") not in BUILT_IN_VALIDATORS:
             raise _CannotDerive
-        return None if is_nullable(schema) else self._of_type(schema)
+        try:
+            return self._of_type(schema)
+        except _CannotDerive:
+            if is_nullable(schema):
+                return None
+            raise
 
     def satisfy(self, rule: Rule, config: Any) -> None:
         """Add to `config` what `rule` asks for."""
@@ -100,7 +105,7 @@ class _Derivation:
                 target[name] = self.value(schema["properties"][name])
 
     def _of_type(self, schema: Mapping[str, Any]) -> Any:
-        match schema.get("type"):
+        match min(types_of(schema), default=None):
             case "integer" | "number" as kind:
                 value: Any = _number(schema, whole=kind == "integer")
             case "string":
