@@ -118,7 +118,7 @@ def _echo_notes(notes: Sequence[Note], file: str) -> None:
         place = f"{escape_text(file)}:{note.line}:{note.column}"
         click.echo(f"{place}: {note.outcome} {note.code} {note.message}", err=True)
     if quiet:
-        click.echo(f"{quiet} more changed words only; --json lists them", err=True)
+        click.echo(f"and {quiet} lossless; --json lists them", err=True)
 
 
 def _echo_json(imported: Imported, *, refused: bool) -> None:

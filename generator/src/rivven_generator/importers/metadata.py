@@ -45,7 +45,7 @@ def _dashed(text: str) -> str:
     plain = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", plain)
     words = [word for word in re.split(r"[^a-z0-9]+", plain.lower()) if word]
     name = "-".join(words)
-    for prefix in _PREFIXES:
+    while prefix := next((p for p in _PREFIXES if name.startswith(p)), ""):
         name = name.removeprefix(prefix)
     while words and len(words) > 1 and words[-1] in _NOISE:
         words.pop()
