@@ -88,8 +88,8 @@ class _Place:
 class PagedStream:
     """The pages of one stream; `make` gives its first N records.
 
-    There are `pages` pages of the size that the connector asks for, else of `page_size`. With
-    `empty_page`, the second page that a token leads to is empty, and one that counts pages or
+    There are `pages` pages of `page_size` records, more records where the connector asks for longer
+    pages: it must never see only one. With `empty_page`, the second page that a token leads to is empty, and one that counts pages or
     records by itself gets an empty page at the end.
     """
 
@@ -107,6 +107,8 @@ class PagedStream:
         self.asked = False
         """Whether a request for this stream has come."""
         self.gave_empty_page = False
+        self.is_counted = False
+        """Whether the connector asks for pages by numbers or offsets of its own."""
         self._make = make
         self._cursor = cursor
         self._pages = pages
@@ -118,7 +120,7 @@ class PagedStream:
 
     def records(self) -> list[JsonObject]:
         """Return all records that the service has."""
-        self._grow(self._largest or self._page_size)
+        self._grow(self._page_size)
         return self._records
 
     def page(self, request: SimulatedRequest, base_url: str) -> SimulatedPage:
@@ -126,6 +128,7 @@ class PagedStream:
         self.asked = True
         parameters = request.parameters()
         place = self._place(parameters)
+        self.is_counted |= place.by_number
         self._grow(place.size)
         found = self._since(place.since)
         records = [] if place.gap else found[place.offset : place.offset + place.size]
@@ -144,7 +147,7 @@ class PagedStream:
         )
 
     def _grow(self, size: int) -> None:
-        """Have `pages` pages of the largest size that was asked for."""
+        """Have `pages` pages of the largest size that was asked for, if not more."""
         if size > self._largest:
             self._largest = size
             self._records = list(self._make(self._pages * size))

@@ -48,7 +48,11 @@ class RecordService:
         if request.method == "POST" and request.path.rstrip("/").endswith("token"):
             return SimulatedReply({"access_token": "simulated-token", "token_type": "Bearer"})
         text = urllib.parse.unquote_plus(f"{request.target}\n{request.text()}")
-        held = {index for index, mark in enumerate(self.marks) if mark in text}
+        held = {
+            index
+            for index, mark in enumerate(self.marks)
+            if mark in text or json.dumps(mark)[1:-1] in text
+        }
         if not held:
             return SimulatedReply({})
         self._waits.came("the service")
@@ -77,7 +81,7 @@ def mark_of(record: JsonObject, records: Sequence[JsonObject]) -> str:
     Raises:
         LookupError: it has none.
     """
-    others = [json.dumps(one, ensure_ascii=False) for one in records if one is not record]
+    others = [text for one in records if one is not record for text in _texts(one)]
     for text in sorted(_texts(record), key=len, reverse=True):
         if text and not any(text in other for other in others):
             return text
@@ -86,6 +90,6 @@ def mark_of(record: JsonObject, records: Sequence[JsonObject]) -> str:
 
 def _texts(value: Json) -> list[str]:
     if isinstance(value, str):
-        return [value] if json.dumps(value, ensure_ascii=False) == f'"{value}"' else []
+        return [value]
     inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     return [text for one in inner for text in _texts(one)]
