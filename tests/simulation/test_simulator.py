@@ -345,9 +345,14 @@ def test_records_that_are_not_found_again_fail_the_test() -> None:
 
 def test_nothing_is_left_of_a_simulator() -> None:
     before = set(threading.enumerate())
+    asked = threading.Event()
+
+    def seen(_: SimulatedPage) -> JsonObject:
+        asked.set()
+        return {}
+
     with simulating() as simulator:
-        asked = threading.Event()
-        simulator.shape(lambda page: {"is_first": asked.set() is None})
+        simulator.shape(seen)
         simulator.serve(ITEMS, fault="timeout", pages=1)
         port = int(simulator.url.rpartition(":")[2])
         idle = socket.create_connection(("127.0.0.1", port))
