@@ -17,7 +17,17 @@ import pytest
 from item_sources import ByToken, ItemsSource, contract_of, fetch
 from simulation_kit import failures, simulated_outcomes
 
-from rivven_connect import Catalog, ConnectorSpec, SourceEvent, Stream, WriteResult
+from rivven_connect import (
+    Batch,
+    Catalog,
+    Checkpoint,
+    ConnectorError,
+    ConnectorSpec,
+    SourceEvent,
+    Stream,
+    TransactionalSink,
+    WriteResult,
+)
 from rivven_connect._json import JsonObject
 from rivven_connect._sink import Sink
 from rivven_connect._spec import ConnectorKind
@@ -30,6 +40,7 @@ from rivven_connect.testing import (
     Simulator,
     SinkContract,
 )
+from rivven_connect.testing.harness import stream_of
 from rivven_connect.testing.simulator import simulating
 from rivven_connect.testing.simulator._pointing import NoUrl, pointed_to
 
@@ -338,6 +349,65 @@ def test_records_that_are_not_found_again_fail_the_test() -> None:
     found = sink_outcomes(ForgetfulPoster)
     assert len(failures(found)) == 2
     assert all("set simulator.sample" in text for text in found.values())
+
+
+class LatePoster(Poster):
+    """Keeps records until it is told to flush, and forgets them where that fails."""
+
+    def __init__(self) -> None:
+        self.kept: list[SourceEvent] = []
+
+    async def write(
+        self, config: HostlessConfig, events: AsyncIterator[SourceEvent]
+    ) -> WriteResult:
+        result = WriteResult()
+        async for event in events:
+            self.kept.append(event)
+            result.add_success(1)
+        return result
+
+    async def flush(self, config: HostlessConfig) -> None:
+        kept, self.kept = self.kept, []
+        result = await super().write(config, stream_of(kept))
+        if result.has_failures():
+            raise ConnectorError.transient(result.errors[0])
+
+
+def test_what_a_failed_flush_kept_is_written_again() -> None:
+    found = sink_outcomes(LatePoster)
+    assert found["503-retried"] == "passed"
+    assert "the sink stopped" in found["422-dead_letter"]
+
+
+class Transactions(TransactionalSink[HostlessConfig]):
+    """Writes all records of a transaction in one request, or none."""
+
+    config_type = HostlessConfig
+    spec = Poster.spec
+
+    async def write_transaction(self, config: HostlessConfig, batch: Batch) -> WriteResult:
+        result = WriteResult()
+        body = json.dumps([event.data for event in batch.events]).encode()
+        try:
+            await asyncio.to_thread(send, urllib.request.Request(config.url, body, method="POST"))
+            result.add_success(len(batch.events))
+        except urllib.error.HTTPError as refusal:
+            with refusal:
+                if refusal.code == 503:
+                    raise ConnectorError.transient("HTTP 503") from None
+                for event in batch.events:
+                    if event.data["id"] == 2:
+                        result.add_failed_event(event, "HTTP 422")
+        return result
+
+    async def committed_checkpoint(
+        self, config: HostlessConfig, pipeline: str, sink: str
+    ) -> Checkpoint | None:
+        return None
+
+
+def test_a_transactional_sink_is_driven_without_its_checkpoints() -> None:
+    assert set(sink_outcomes(Transactions).values()) == {"passed"}
 
 
 # Life and death
