@@ -22,10 +22,10 @@ from rivven_connect.documents import InputError
 from rivven_connect.testing import ConfigContract
 from rivven_generator import views
 from rivven_generator.cases import CasesView, Repeat, config_cases, derive_cases
-from rivven_generator.schema.pattern_samples import samples
 from rivven_generator.load import LoadedManifest, load_manifest
 from rivven_generator.render import json_text, render
 from rivven_generator.schema import compile_config_schema, validator_of
+from rivven_generator.schema.pattern_samples import samples
 
 HERE = Path(__file__).parent
 MANIFESTS = {path.stem: path for path in sorted((HERE / "case_manifests").glob("*.yaml"))}

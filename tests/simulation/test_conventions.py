@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import itertools
+import time
 from typing import Any
 
 import pytest
@@ -131,6 +134,54 @@ def test_an_unreadable_page_may_become_poison_but_no_other_page_may_be_lost() ->
     assert good["malformed_body"] == "passed"
     bad = simulated_outcomes(contract_of(PoisoningAndLosing, faults=["malformed_body"]))
     assert "lost 2: items [15], items [1]" in bad["malformed_body"]
+
+
+class NeverEnding(ByNumber):
+    """Does not know the end."""
+
+    def pages(self, get: Get) -> Pages:
+        for number in itertools.count(1):
+            yield get(f"?page={number}&per_page=7")[0]["data"]
+
+
+class Polling(ByOffset):
+    """Waits for new records at the end."""
+
+    def pages(self, get: Get) -> Pages:
+        yield from super().pages(get)
+        for _ in range(100):
+            yield get("?offset=21&limit=7")[0]["data"]
+            time.sleep(0.01)
+
+
+def test_a_source_that_runs_on_behind_the_last_page_is_found_and_one_that_waits_there_is_not() -> (
+    None
+):
+    running = simulated_outcomes(contract_of(NeverEnding, faults=["malformed_body"]))
+    assert all("page after page behind the last" in text for text in running.values()), running
+    waiting = simulated_outcomes(contract_of(Polling, faults=["empty_page"]))
+    assert waiting == {"no fault": "passed", "empty_page": "passed"}
+
+
+class Hanging(ByToken):
+    """Never comes back from a page that it cannot read."""
+
+    async def read_items(self, config: Any, cursor: None) -> Any:
+        from rivven_connect import ConnectorError
+
+        try:
+            for rows in super().read_items(config, cursor):
+                yield rows
+        except ConnectorError:
+            await asyncio.Event().wait()
+
+
+def test_a_source_that_hangs_has_not_told_of_an_unreadable_page() -> None:
+    contract = contract_of(Hanging, faults=["malformed_body"])
+    type(contract).time_limit_s = 1
+    found = simulated_outcomes(contract)
+    assert found["no fault"] == "passed"
+    assert "read() has not ended after 0.5 s" in found["malformed_body"]
 
 
 class Stopping(ByToken):

@@ -87,6 +87,12 @@ SOURCE_BUGS = {
         {"empty_page"},
         "the source lost 40",
     ),
+    "does not know the end": Bug(
+        '            if not page["data"]:\n                return\n',
+        "",
+        SOURCE_CASES,
+        "asks for page after page behind the last one of customers",
+    ),
     "skips the page that failed": Bug(
         '            page = await self._get(config, "customers", {"page": str(number)})\n',
         "            try:\n"

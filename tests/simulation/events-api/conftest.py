@@ -12,5 +12,4 @@ from rivven_connect.testing import Simulator
 @pytest.fixture
 def config(simulator: Simulator) -> EventsApiConfig:
     """A config for a simulated endpoint."""
-    found: EventsApiConfig = simulator.stand_in(EventsApi)
-    return found
+    return simulator.stand_in(EventsApi)

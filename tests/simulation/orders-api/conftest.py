@@ -12,5 +12,4 @@ from rivven_connect.testing import Simulator
 @pytest.fixture
 def config(simulator: Simulator) -> OrdersApiConfig:
     """A config for a simulated shop."""
-    found: OrdersApiConfig = simulator.stand_in(OrdersApi)
-    return found
+    return simulator.stand_in(OrdersApi)

@@ -37,6 +37,8 @@ class Outcome:
 
     reading: Reading
     failure: RivvenError | None
+    hangs: bool = False
+    """Whether it neither ended nor failed in time."""
 
 
 class PatientReader:
@@ -74,14 +76,14 @@ class PatientReader:
         Raises:
             HookMissing: a hook has not been written.
         """
-        failure: RivvenError | None
         try:
             async with asyncio.timeout(self._seconds) as bound:
                 failure = await self._sessions()
         except TimeoutError:
             if not bound.expired():
                 raise
-            failure = ConnectorError.timeout(f"read() has not ended after {self._seconds:g} s")
+            late = ConnectorError.timeout(f"read() has not ended after {self._seconds:g} s")
+            return Outcome(self._reading, late, hangs=True)
         return Outcome(self._reading, failure)
 
     async def _sessions(self) -> RivvenError | None:

@@ -130,6 +130,13 @@ def _judge(
             f"{some(set(service.unrouted)) or 'nothing else'}. Say in tests/conftest.py which path "
             'that stream has: simulator.route("/PATH/.*", "STREAM")'
         )
+    running = [one.name for one in service.streams.values() if one.runs_on]
+    expect(
+        not running,
+        f"the source asks for page after page behind the last one of {', '.join(running)}: with "
+        "numbers or offsets, a page without records is the end",
+    )
+    expect(not outcome.hangs, f"{fault or 'no fault'}: {outcome.failure}")
     missing = lost(service, streams, outcome.reading.events)
     advice = f"; {_ADVICE[fault]}" if fault else ""
     if fault == "malformed_body" and missing:

@@ -33,6 +33,8 @@ _SINCE = (
     *("created_after", "after", "from", "start_date", "start_time", "gte"),
 )
 _LARGEST_PAGE = 10_000
+_BEHIND_THE_LAST = 3
+"""As many different pages behind the last may be asked for, by several readers for instance."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,8 +91,8 @@ class PagedStream:
     """The pages of one stream; `make` gives its first N records.
 
     There are `pages` pages of `page_size` records, more records where the connector asks for longer
-    pages: it must never see only one. With `empty_page`, the second page that a token leads to is empty, and one that counts pages or
-    records by itself gets an empty page at the end.
+    pages: it must never see only one. With `empty_page`, the second page that a token leads to is
+    empty, and one that counts pages or records by itself gets an empty page at the end.
     """
 
     def __init__(
@@ -109,6 +111,7 @@ class PagedStream:
         self.gave_empty_page = False
         self.is_counted = False
         """Whether the connector asks for pages by numbers or offsets of its own."""
+        self._behind: set[int] = set()
         self._make = make
         self._cursor = cursor
         self._pages = pages
@@ -134,6 +137,8 @@ class PagedStream:
         records = [] if place.gap else found[place.offset : place.offset + place.size]
         if not records and found:
             self.gave_empty_page = True
+        if place.by_number and place.offset >= len(found):
+            self._behind.add(place.offset)
         following = self._following(place, len(found))
         return SimulatedPage(
             stream=self.name,
@@ -145,6 +150,14 @@ class PagedStream:
             next_token=None if following is None else self._token(following),
             next_url=self._url(request, base_url, following),
         )
+
+    @property
+    def runs_on(self) -> bool:
+        """Whether the connector asks for one page after the other behind the last.
+
+        Who waits for new records asks for the same one again and again.
+        """
+        return len(self._behind) > _BEHIND_THE_LAST
 
     def _grow(self, size: int) -> None:
         """Have `pages` pages of the largest size that was asked for, if not more."""

@@ -12,6 +12,7 @@ from rivven_connect._connector import Connector
 from rivven_connect._errors import InputError
 from rivven_connect._json import JsonObject
 from rivven_connect._source import Source
+from rivven_connect.config import ConfigModel
 from rivven_connect.testing.simulator._faults import FAULTS, VirtualClock, WaitRequests
 from rivven_connect.testing.simulator._messages import (
     Answer,
@@ -26,6 +27,7 @@ from rivven_connect.testing.simulator._sinks import Expected, RecordService
 from rivven_connect.testing.simulator._sources import Shape, StreamService
 
 Configure = Callable[[JsonObject, str], JsonObject]
+ConfigT = TypeVar("ConfigT", bound=ConfigModel)
 T = TypeVar("T", bound="Service")
 
 _RECORDS: list[JsonObject] = [
@@ -124,8 +126,8 @@ class Simulator:
         self._answers.append((path, reply))
 
     def stand_in(
-        self, connector: type[Connector[Any]], *, pages: int = 3, page_size: int = 10
-    ) -> Any:
+        self, connector: type[Connector[ConfigT]], *, pages: int = 3, page_size: int = 10
+    ) -> ConfigT:
         """Serve what a source reads, or take what a sink writes; return a config that points here.
 
         For the fixture `config`: all other contract tests then run without the real service too.
@@ -137,7 +139,8 @@ class Simulator:
             self.serve(self.catalog_of(connector), pages=pages, page_size=page_size)
         else:
             self._attach(_Taking())
-        return self.config_of(connector, {"example": default_values(connector)})
+        found: ConfigT = self.config_of(connector, {"example": default_values(connector)})
+        return found
 
     def catalog_of(self, source: type[Source[Any]]) -> Catalog:
         """Return `catalog`, or the streams that the source declares.

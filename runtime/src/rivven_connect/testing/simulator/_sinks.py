@@ -85,7 +85,9 @@ def mark_of(record: JsonObject, records: Sequence[JsonObject]) -> str:
     for text in sorted(_texts(record), key=len, reverse=True):
         if text and not any(text in other for other in others):
             return text
-    raise LookupError("a simulated record needs a text that no other record has")
+    raise LookupError(
+        "a record of simulator.sample (tests/conftest.py) has no text that no other one has"
+    )
 
 
 def _texts(value: Json) -> list[str]:

@@ -66,6 +66,8 @@ class StreamService:
             self.unrouted.append(f"{request.method} {request.path}")
             return SimulatedReply({"error": "no stream of that name"}, 404)
         page = self.streams[name].page(request, base_url)
+        if self.streams[name].runs_on:
+            return SimulatedReply({"error": "there is no such page, and never will be"}, 404)
         shape = self._shapes.get(name) or self._shapes.get("") or default_shape
         reply = as_reply(shape(page))
         if page.next_url and "Link" not in reply.headers:
