@@ -45,6 +45,10 @@ def _in_pipeline(name: str, meaning: str, module: str, old: str, new: str, *test
     return Planted(name, meaning, f"{PIPELINE}/{module}.py", old, new, tests)
 
 
+def _in_core(name: str, meaning: str, module: str, old: str, new: str, *tests: str) -> Planted:
+    return Planted(name, meaning, f"{RUNTIME}/{module}.py", old, new, tests)
+
+
 ORIGINALS = (
     _in_pipeline(
         "R1",
@@ -54,10 +58,10 @@ ORIGINALS = (
         "return {}",
         f"{DELIVERY}::test_a_second_run_continues_from_the_saved_state",
     ),
-    _in_pipeline(
+    _in_core(
         "R2",
         "records that a sink failed are ignored, and the checkpoint advances",
-        "verdict",
+        "_verdict",
         "    places = {id(event): index for index, event in enumerate(events)}\n",
         "    return Verdict((), ())\n"
         "    places = {id(event): index for index, event in enumerate(events)}\n",
@@ -72,10 +76,10 @@ ORIGINALS = (
         "        if not reading.cancelled():\n            reading.exception()\n",
         f"{READING}::test_what_comes_before_an_error_counts_and_the_rest_is_read_again",
     ),
-    _in_pipeline(
+    _in_core(
         "R4",
         "a count is believed, though records are missing from it",
-        "verdict",
+        "_verdict",
         "    if result.records_written < written:\n",
         "    if result.records_written < written and False:\n",
         "tests/runtime/test_verdict.py",
@@ -147,10 +151,10 @@ ORIGINALS = (
 """The bugs of the original (reliability.md, section 1)."""
 
 DELIVERY_BUGS = (
-    _in_pipeline(
+    _in_core(
         "nack as ack",
         "failures that are counted and not named count as written",
-        "verdict",
+        "_verdict",
         "        return Verdict(events, (), reason or",
         "        return Verdict((), (), reason or",
         SIMULATION,

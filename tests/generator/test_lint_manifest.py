@@ -106,6 +106,12 @@ def test_accepts(tmp_path: Path, kind: str, text: str) -> None:
         ("source", "config: {type: object, required: [a], properties: {a: {type: string, validator: mine}}}", "RVN423", "/config"),
         ("source", "tests: {cases: [{name: a, input: {}, output: []}]}", "RVN424", "/tests/cases"),
         ("transform", "tests: {simulate: {pages: 1}}", "RVN424", "/tests/simulate"),
+        (
+            "sink",
+            "tests: {simulate: [{when: {status: 204}, expect: retried}]}",
+            "RVN424",
+            "/tests/simulate/0/when/status",
+        ),
     ],
 )  # fmt: skip
 def test_refuses(tmp_path: Path, kind: str, text: str, code: str, at: str) -> None:

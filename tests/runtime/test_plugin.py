@@ -92,10 +92,36 @@ def test_a_generated_contract_runs_with_the_projects_config(pytester: pytest.Pyt
     result.stdout.fnmatch_lines(["*not written yet: read_issues*"])
 
 
+def test_a_project_says_in_its_conftest_what_the_service_looks_like(
+    pytester: pytest.Pytester,
+) -> None:
+    pytester.makeconftest(
+        """
+        import pytest
+
+        @pytest.fixture
+        def simulator(simulator):
+            simulator.answer("/here", lambda request: {"told": True})
+            return simulator
+        """
+    )
+    pytester.makepyfile(
+        """
+        import json
+        import urllib.request
+
+        def test_it_answers(simulator):
+            with urllib.request.urlopen(simulator.url + "/here", timeout=5) as answer:
+                assert json.loads(answer.read()) == {"told": True}
+        """
+    )
+    pytester.runpytest(*_LOAD, "-W", "error").assert_outcomes(passed=1)
+
+
 def test_loading_the_plugin_loads_nothing_heavy() -> None:
     code = (
-        "import sys, rivven_connect.testing.plugin; "
-        "print(sorted({'asyncio', 'pydantic', 'msgspec', 'pytest', 'jsonschema_rs'} & set(sys.modules)))"
+        "import sys, pytest; before = set(sys.modules); import rivven_connect.testing.plugin; "
+        "print(sorted({name.split('.')[0] for name in set(sys.modules) - before}))"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert found.stdout.strip() == "[]"
+    assert found.stdout.strip() == "['rivven_connect']"

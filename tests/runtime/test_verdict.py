@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rivven_connect import ConnectorError, SourceEvent, WriteResult
-from rivven_connect.pipeline.verdict import judge
+from rivven_connect._verdict import judge
 
 EVENTS = [SourceEvent.record("s", {"id": number}) for number in range(5)]
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 from rivven_generator import layout
 from rivven_generator.cases import CasesView
 from rivven_generator.imports import import_block
 from rivven_generator.layout import literal
 from rivven_generator.load import LoadedManifest
+from rivven_generator.manifest import Manifest
 from rivven_generator.views import example_config
 
 
@@ -47,6 +49,14 @@ def config_test(loaded: LoadedManifest, cases: CasesView) -> TestView:
     )
 
 
+def _simulation(manifest: Manifest) -> dict[str, Any] | list[dict[str, Any]] | None:
+    """Return `tests.simulate` as it is written; None where nothing is simulated."""
+    given = manifest.tests.simulate
+    if isinstance(given, list):
+        return [case.model_dump(exclude_none=True) for case in given] or None
+    return None if given is None else given.model_dump(exclude_none=True)
+
+
 def contract_test(loaded: LoadedManifest) -> TestView:
     """Return the test of the connector's contract."""
     manifest = loaded.manifest
@@ -56,6 +66,9 @@ def contract_test(loaded: LoadedManifest) -> TestView:
     if manifest.tests.cases:
         cases = [case.model_dump() for case in manifest.tests.cases]
         lines.append(layout.field("cases", "ClassVar", literal(cases)))
+    simulate = _simulation(manifest)
+    if simulate is not None:
+        lines.append(layout.field("simulate", "ClassVar", literal(simulate)))
     return TestView(
         imports=import_block(
             manifest.package,

@@ -35,3 +35,15 @@ class TestContract(SinkContract):
             "auth": {"type": "basic", "username": "me", "password": "not-a-real-password"},
         },
     }
+    simulate: ClassVar = [
+        {"when": {"status": 429, "retry_after_s": 2.0}, "expect": "retried"},
+        {"when": {"status": 408}, "expect": "retried"},
+        {"when": {"status": 500}, "expect": "retried"},
+        {"when": {"status": 503, "retry_after_s": 5.0}, "expect": "retried"},
+        {"when": {"status": 400}, "expect": "dead_letter"},
+        {"when": {"status": 422}, "expect": "dead_letter"},
+        {"when": {"status": 307}, "expect": "failed"},
+        {"when": {"status": 401}, "expect": "failed"},
+        {"when": {"status": 403}, "expect": "failed"},
+        {"when": {"status": 404}, "expect": "failed"},
+    ]

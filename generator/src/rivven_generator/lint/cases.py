@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from rivven_connect.documents import Problem, escape_text, split_pointer
 from rivven_generator.lint.subject import Whole
+from rivven_generator.manifest_sections import SinkSimulation
 from rivven_generator.schema import ConfigVerdict, Failure, compile_config_schema, minimal_config
 
 _SHOWN = 3
+_REFUSING = 300
+"""The lowest status that says that a request was not carried out."""
 
 
 def valid(whole: Whole) -> Iterator[Problem]:
@@ -84,6 +87,20 @@ def simulation(whole: Whole) -> Iterator[Problem]:
         yield whole.top.problem(
             "RVN424", wanted.get(kind, "a transform has nothing to simulate"), ("tests", "simulate")
         )
+    elif isinstance(tests.simulate, list):
+        yield from _accepting_replies(whole, tests.simulate)
+
+
+def _accepting_replies(whole: Whole, replies: Sequence[SinkSimulation]) -> Iterator[Problem]:
+    """A reply that refuses nothing has no consequence to test."""
+    for index, reply in enumerate(replies):
+        if reply.when.status < _REFUSING:
+            yield whole.top.problem(
+                "RVN424",
+                f"a service that answers {reply.when.status} refuses no record",
+                ("tests", "simulate", index, "when", "status"),
+                hint="give a status from 300 on; that records are accepted otherwise goes without saying",
+            )
 
 
 def _verdict(whole: Whole) -> ConfigVerdict:

@@ -15,10 +15,11 @@ import msgspec
 from rivven_connect._cancellation import connector_call
 from rivven_connect._errors import ConnectorError, RecordError, RivvenError
 from rivven_connect._events import SourceEvent
+from rivven_connect._failures import classify
 from rivven_connect._retry import RetryConfig, RetryGuard
 from rivven_connect._transform import Transform, apply_transform
 from rivven_connect.pipeline.dead_letters import DeadLetter, error_class, event_letter
-from rivven_connect.pipeline.failures import classify, stop_error
+from rivven_connect.pipeline.failures import stop_error
 from rivven_connect.pipeline.lifecycle import open_connector
 from rivven_connect.pipeline.originals import Original, unreadable
 from rivven_connect.pipeline.plan import TransformPlan

@@ -11,10 +11,11 @@ from typing import TypeVar
 from rivven_connect._cancellation import connector_call
 from rivven_connect._circuit import CircuitBreaker, CircuitState
 from rivven_connect._errors import ConnectorError
+from rivven_connect._failures import classify
 from rivven_connect._metrics import Metrics, Timer
 from rivven_connect._rate_limit import RateLimiter
 from rivven_connect._retry import RetryGuard
-from rivven_connect.pipeline.failures import classify, stop_error
+from rivven_connect.pipeline.failures import stop_error
 from rivven_connect.pipeline.observer import Observer
 from rivven_connect.pipeline.plan import ConnectorPlan
 from rivven_connect.pipeline.summary import ConnectorCounts, ConnectorStatus, Gauges

@@ -16,12 +16,13 @@ from rivven_connect._cancellation import connector_call
 from rivven_connect._errors import ConnectorError, PipelineError, RecordError
 from rivven_connect._events import SourceEvent
 from rivven_connect._failpoints import failpoint
+from rivven_connect._failures import classify
 from rivven_connect._json import JsonObject, decode_json
 from rivven_connect._sink import TransactionalSink
 from rivven_connect._state import GLOBAL_STREAM
+from rivven_connect._verdict import judge
 from rivven_connect.metric_names import WRITE_LATENCY_SECONDS
 from rivven_connect.pipeline.dead_letters import DeadLetter
-from rivven_connect.pipeline.failures import classify
 from rivven_connect.pipeline.ledger import Entry
 from rivven_connect.pipeline.patience import Patience
 from rivven_connect.pipeline.plan import SinkPlan
@@ -29,7 +30,6 @@ from rivven_connect.pipeline.rejection import Attempt, Origins, sink_counts
 from rivven_connect.pipeline.state_schema import state_name
 from rivven_connect.pipeline.store import StateKey
 from rivven_connect.pipeline.summary import ConnectorCounts
-from rivven_connect.pipeline.verdict import judge
 
 Origin = tuple[str, StateKey]
 """Source id, then stream and partition."""

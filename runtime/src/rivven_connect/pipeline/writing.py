@@ -10,14 +10,14 @@ from rivven_connect._cancellation import connector_call
 from rivven_connect._errors import ConnectorError, RecordError
 from rivven_connect._events import SourceEvent
 from rivven_connect._failpoints import failpoint
+from rivven_connect._failures import classify
 from rivven_connect._sink import BatchSink, Sink, WriteResult
+from rivven_connect._verdict import judge
 from rivven_connect.metric_names import WRITE_LATENCY_SECONDS
 from rivven_connect.pipeline.dead_letters import error_class
-from rivven_connect.pipeline.failures import classify
 from rivven_connect.pipeline.patience import Patience
 from rivven_connect.pipeline.plan import SinkPlan
 from rivven_connect.pipeline.rejection import Attempt, Origins, sink_counts
-from rivven_connect.pipeline.verdict import judge
 
 
 class RecordWriter:

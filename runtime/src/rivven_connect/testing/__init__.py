@@ -1,7 +1,7 @@
 """What connector authors test with; every name is loaded when it is first used.
 
-`TestHarness` runs a source into a sink, `events` and the mocks stand in for systems, `assertions`
-compare sets of records, and the `...Contract` classes are the tests that generated projects
+`TestHarness` runs a source into a sink, `events` and the mocks stand in for systems, `Simulator` for
+an HTTP service, `assertions` compare sets of records, and the `...Contract` classes are the tests that generated projects
 inherit. Async test functions just run: the package brings a pytest plugin.
 """
 
@@ -38,6 +38,12 @@ if TYPE_CHECKING:
     from rivven_connect.testing.contracts import SinkContract, SourceContract, TransformContract
     from rivven_connect.testing.harness import TestHarness, TestResult
     from rivven_connect.testing.mocks import MockConfig, MockSink, MockSource, MockTransform
+    from rivven_connect.testing.simulator import (
+        SimulatedPage,
+        SimulatedReply,
+        SimulatedRequest,
+        Simulator,
+    )
 
 __all__ = [
     "ABSENT",
@@ -50,6 +56,10 @@ __all__ = [
     "MockTransform",
     "Reject",
     "Repeat",
+    "SimulatedPage",
+    "SimulatedReply",
+    "SimulatedRequest",
+    "Simulator",
     "SinkContract",
     "SourceContract",
     "TestHarness",
@@ -76,6 +86,7 @@ _NAMES_OF = {
     "contracts": ("SinkContract", "SourceContract", "TransformContract"),
     "harness": ("TestHarness", "TestResult"),
     "mocks": ("MockConfig", "MockSink", "MockSource", "MockTransform"),
+    "simulator": ("SimulatedPage", "SimulatedReply", "SimulatedRequest", "Simulator"),
 }
 _MODULE_OF = {name: module for module, names in _NAMES_OF.items() for name in names}
 

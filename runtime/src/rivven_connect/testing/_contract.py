@@ -8,7 +8,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Coroutine, Mapping
-from typing import Any, ClassVar, NoReturn
+from typing import Any, ClassVar, NoReturn, Protocol
 
 import pytest
 
@@ -25,6 +25,12 @@ _SETTLE_S = 2.0
 """How long tasks and threads may take to end after `close`."""
 
 
+class TimeLimited(Protocol):
+    """What a contract test belongs to."""
+
+    time_limit_s: ClassVar[float]
+
+
 def contract_test(method: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
     """Make a plain test of a coroutine method.
 
@@ -33,7 +39,7 @@ def contract_test(method: Callable[..., Coroutine[Any, Any, None]]) -> Callable[
     """
 
     @functools.wraps(method)
-    def run(self: Contract, *args: Any, **kwargs: Any) -> None:
+    def run(self: TimeLimited, *args: Any, **kwargs: Any) -> None:
         threads = set(threading.enumerate())
         try:
             asyncio.run(_bounded(self, method(self, *args, **kwargs)))
@@ -129,7 +135,7 @@ async def expect_steady_check(connector: type[Source[Any] | Sink[Any]], config: 
     expect(repr(config) == before, "check() changed the config")
 
 
-async def _bounded(contract: Contract, work: Coroutine[Any, Any, None]) -> None:
+async def _bounded(contract: TimeLimited, work: Coroutine[Any, Any, None]) -> None:
     before = asyncio.all_tasks()
     try:
         async with asyncio.timeout(contract.time_limit_s) as limit:

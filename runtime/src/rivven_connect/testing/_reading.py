@@ -69,7 +69,7 @@ async def read_bounded(
         try:
             async with asyncio.timeout(seconds) as bound:
                 async for item in items:
-                    _take(reading, states, item)
+                    take_item(reading, states, item)
                     if len(reading.events) >= limit or enough(reading.events):
                         return reading
             reading.complete = True
@@ -81,7 +81,8 @@ async def read_bounded(
     return reading
 
 
-def _take(reading: Reading, states: dict[str, JsonObject], item: Any) -> None:
+def take_item(reading: Reading, states: dict[str, JsonObject], item: Any) -> None:
+    """Enter what a source yielded into a reading, and the state that it carries into `states`."""
     if isinstance(item, Poison):
         reading.poison.append(item)
         return

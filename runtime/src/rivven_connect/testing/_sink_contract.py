@@ -20,12 +20,13 @@ from rivven_connect.testing._contract import (
     expect_steady_check,
     fail,
 )
+from rivven_connect.testing._sink_simulation import SinkSimulation
 from rivven_connect.testing.harness import stream_of
 
 _STREAM = "contract_sample"
 
 
-class SinkContract(Contract):
+class SinkContract(SinkSimulation, Contract):
     """What every sink keeps.
 
     Override `sample_events` where the sink takes only records of a certain shape.

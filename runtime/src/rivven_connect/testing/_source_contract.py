@@ -42,10 +42,11 @@ from rivven_connect.testing._reading import (
     read_bounded,
     some,
 )
+from rivven_connect.testing._source_simulation import SourceSimulation
 from rivven_connect.testing.assertions import assert_matches_schema, canonical
 
 
-class SourceContract(Contract):
+class SourceContract(SourceSimulation, Contract):
     """What every source keeps; endless sources are read up to `record_limit` and `read_seconds`.
 
     Override `record_key` where neither primary key nor content says which record an event is.

@@ -20,3 +20,8 @@ class TestContract(SourceContract):
             "auth": {"type": "token", "token": "not-a-real-token"},
         },
     }
+    simulate: ClassVar = {
+        "pages": 3,
+        "page_size": 5,
+        "faults": ["rate_limited", "malformed_body", "empty_page"],
+    }

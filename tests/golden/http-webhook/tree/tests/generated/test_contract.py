@@ -23,3 +23,8 @@ class TestContract(SinkContract):
             "retry_count": 3,
         },
     }
+    simulate: ClassVar = [
+        {"when": {"status": 429, "retry_after_s": 0.5}, "expect": "retried"},
+        {"when": {"status": 422}, "expect": "dead_letter"},
+        {"when": {"status": 401}, "expect": "failed"},
+    ]
