@@ -71,6 +71,19 @@ def test_where_the_source_counts_an_empty_page_is_the_end(way: type[ItemsSource]
     assert not failures(simulated_outcomes(contract))
 
 
+class NeedsRecords(ByFlag):
+    def pages(self, get: Get) -> Pages:
+        for rows in super().pages(get):
+            assert rows[0]["id"]
+            yield rows
+
+
+def test_a_source_that_counts_meets_the_empty_page_behind_the_last() -> None:
+    found = failures(simulated_outcomes(contract_of(NeedsRecords, faults=["empty_page"])))
+    assert set(found) == {"empty_page"}
+    assert "IndexError" in found["empty_page"]
+
+
 class FirstPageOnly(ItemsSource):
     def pages(self, get: Get) -> Pages:
         yield get("?per_page=50")[0]["data"]

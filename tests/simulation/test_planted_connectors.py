@@ -51,6 +51,16 @@ def test_a_good_source_passes_every_fault(orders_project: Project) -> None:
     assert found == dict.fromkeys(SOURCE_CASES, "passed")
 
 
+def test_a_source_is_resumed_from_its_last_state(orders_project: Project) -> None:
+    contract = orders_project.contract(orders_project.text())
+    type(contract).simulate = {"pages": 3, "page_size": 5, "faults": ["server_error"]}
+    seen: list[Simulator] = []
+    assert not failures(simulated_outcomes(contract, seen.append))
+    asked = {one.query.get("updated_since") for told in seen for one in told.requests}
+    # After the first page of 20, and, when a page of customers failed, after all 60.
+    assert asked == {None, "2026-01-01T00:09:00+00:00", "2026-01-01T00:29:00+00:00"}
+
+
 def test_a_good_sink_passes_every_refusal(events_project: Project) -> None:
     found = simulated_outcomes(events_project.contract(events_project.text()))
     assert found == dict.fromkeys(SINK_CASES, "passed")

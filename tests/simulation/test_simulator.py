@@ -413,7 +413,7 @@ def test_a_transactional_sink_is_driven_without_its_checkpoints() -> None:
 # Life and death
 
 
-def test_nothing_is_left_of_a_simulator() -> None:
+def test_nothing_is_left_of_a_simulator_though_connections_are_open() -> None:
     before = set(threading.enumerate())
     asked = threading.Event()
 
@@ -421,19 +421,23 @@ def test_nothing_is_left_of_a_simulator() -> None:
         asked.set()
         return {}
 
-    with simulating() as simulator:
-        simulator.shape(seen)
-        simulator.serve(ITEMS, fault="timeout", pages=1)
-        port = int(simulator.url.rpartition(":")[2])
-        idle = socket.create_connection(("127.0.0.1", port))
-        waiting = socket.create_connection(("127.0.0.1", port))
-        waiting.sendall(b"GET /items HTTP/1.1\r\nHost: x\r\n\r\n")
-        assert asked.wait(10)
-    assert idle.recv(1) == b""
-    assert waiting.recv(1) == b""
-    idle.close()
-    waiting.close()
+    simulator = Simulator()
+    simulator.start()
+    simulator.silence_s = 3600
+    simulator.shape(seen)
+    simulator.serve(ITEMS, fault="timeout", pages=1)
+    port = int(simulator.url.rpartition(":")[2])
+    idle = socket.create_connection(("127.0.0.1", port))
+    waiting = socket.create_connection(("127.0.0.1", port))
+    waiting.sendall(b"GET /items HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert asked.wait(20)
+    stopping = threading.Thread(target=simulator.stop, daemon=True)
+    stopping.start()
+    stopping.join(20)
     assert set(threading.enumerate()) == before
+    for one in (idle, waiting):
+        assert one.recv(1) == b""
+        one.close()
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", port))
 
