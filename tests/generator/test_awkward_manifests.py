@@ -133,7 +133,8 @@ def test_secrets_in_lists_come_from_variables_of_their_own(tmp_path: Path) -> No
     }
     valid = {"x": {"keys": ["one"], "a": {"b": "two"}, "a_b": "three"}}
     files = planned(tmp_path, config=config, tests={"valid": valid})
-    assert files[".env.example"].splitlines()[-3:] == ["ODD_KEYS=", "ODD_A_B=", "ODD_A_B_2="]
+    assigned = [line for line in files[".env.example"].splitlines() if line.endswith("=")]
+    assert assigned == ["ODD_KEYS=", "ODD_A_B=", "ODD_A_B_2="]
     assert "- ${env:ODD_KEYS}" in files["config.example.yaml"]
     assert "a_b: ${env:ODD_A_B_2}" in files["config.example.yaml"]
 

@@ -12,6 +12,7 @@ from rivven_connect._scalars import AmbiguousScalarError, UnsafeNumberError, res
 
 _SHORT: Final = 60
 _WIDTH: Final = 100
+_LONGEST_KEY: Final = 500
 _ENDLESS: Final = 2**31
 _NOT_ASCII: Final = re.compile("[^\n -~]")
 
@@ -57,6 +58,13 @@ class _Writer(yaml.SafeDumper):
     def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
         """Indent lists below their key."""
         super().increase_indent(flow, False)
+
+    def check_simple_key(self) -> bool:
+        """Keep an empty or long key on the line of its value; readers take up to 1,024 characters."""
+        simple: bool = super().check_simple_key()
+        if simple or self.analysis is None or not isinstance(self.event, yaml.ScalarEvent):
+            return simple
+        return not self.analysis.multiline and len(self.analysis.scalar) < _LONGEST_KEY
 
 
 class _CompactWriter(_Writer):

@@ -105,7 +105,7 @@ class _Form:
         if "properties" in found or "object" in kinds:
             return self._object(found, above)
         if "array" in kinds:
-            items = found.get("items", {})
+            items = found.get("items")
             return {"items": self.node(items, above)} if isinstance(items, Mapping) else {}
         return _leaf(found, kinds)
 
