@@ -160,7 +160,7 @@ def test_a_document_edited_by_hand_is_drift(
     path = project / name
     before = path.read_text()
     path.write_text(f"{before}\n")
-    assert run_group(GROUP, ["generate", "--check"]) == ExitCode.DRIFT == 7
+    assert run_group(GROUP, ["generate", "--check"]) == ExitCode.DRIFT
     assert run_group(GROUP, ["generate"]) == ExitCode.DRIFT
     assert f"{name}:" in capsys.readouterr().err
     assert path.read_text() == f"{before}\n"

@@ -100,8 +100,12 @@ class Places:
 
     def branch_sample(self, place: Place, branch: Place) -> Json:
         """Return a value of a union that is of this branch."""
-        index = list(self.branches_of(place).values()).index(branch)
-        found = self._samples.branch(place.key, place.node, index, full=False)
+        required = branch.node.get("required", ())
+        found: Json = {branch.tag: branch.node["properties"][branch.tag]["const"]}
+        found |= {n: self.sample(self.property_of(branch, n)) for n in required if n != branch.tag}
+        if not self._may_hold(branch, found):
+            index = list(self.branches_of(place).values()).index(branch)
+            found = self._samples.branch(place.key, place.node, index, full=False)
         return found if found is ABSENT else self._completed(branch, found)
 
     def _example(self, place: Place) -> Json:
@@ -134,8 +138,10 @@ class Places:
         if isinstance(empty, list):
             return [self.sample(self.item_of(place))] if "items" in place.node else empty
         if place.node.get("properties"):
-            whole = self._samples.first(place.key, place.raw, full=True)
-            return self._completed(place, empty) or (empty if whole is ABSENT else whole)
+            names = list(place.node["properties"])[: place.node.get("maxProperties")]
+            return self._completed(place, empty) or {
+                name: self.sample(self.property_of(place, name)) for name in names
+            }
         if values_of(place.node):
             name = free_name(place.node, "key1")
             return {name: self.sample(self.property_of(place, name))}
