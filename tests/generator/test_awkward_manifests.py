@@ -285,3 +285,15 @@ def test_a_record_schema_may_be_a_reference(tmp_path: Path) -> None:
     found = record_type(tmp_path, {"$ref": "#/$defs/Order", "$defs": {"Order": order}})
     assert list(get_type_hints(found)) == ["id", "parent"]
     assert get_type_hints(found)["parent"] is found
+
+
+def test_a_record_of_which_nothing_is_said_is_any_object(tmp_path: Path) -> None:
+    streams = [
+        {"name": "open", "schema": {"type": "object", "description": '"""'}},
+        {"name": "closed", "schema": {"type": "object", "additionalProperties": False}},
+    ]
+    text = planned(tmp_path, streams=streams)["records.py"]
+    found: dict[str, Any] = {}
+    exec(compile(text, "records.py", "exec"), found)
+    assert found["OpenRecord"] == dict[str, Any]
+    assert found["ClosedRecord"].__annotations__ == {}
