@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import yaml
 
-from rivven_connect._scalars import AmbiguousScalarError, UnsafeNumberError, resolve_plain
+from rivven_connect._scalars import is_plain_text
 
 _SHORT: Final = 60
 _WIDTH: Final = 100
@@ -88,10 +88,7 @@ def _style_of(text: str) -> str | None:
         return '"'  # the only style with escapes
     if "\n" in text:
         return "|"
-    try:
-        return None if not text or resolve_plain(text) == text else "'"
-    except (AmbiguousScalarError, UnsafeNumberError):
-        return "'"
+    return None if is_plain_text(text) else "'"
 
 
 def _list_node(writer: _Writer, value: list[Any]) -> yaml.SequenceNode:
