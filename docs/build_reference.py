@@ -38,6 +38,7 @@ _MODULES = {
 
 _SUBMODULES = {
     "rivven_connect.config": "What generated config classes are made of.",
+    "rivven_connect.forms": "What form builders need to know of a config.",
     "rivven_connect.http": "The HTTP client of connectors; needs the extra `http`.",
     "rivven_connect.testing": "What connectors are tested with.",
     "rivven_connect.transforms": "Functions on the record of an event; no-ops where it is no object.",
@@ -192,28 +193,32 @@ def _connectors() -> str:
                 (one / "_generated" / "spec.json").read_text("utf-8")
             ),
             (one / "_generated" / "options.md").read_text("utf-8"),
+            (one / "_generated" / "config.example.yaml").read_text("utf-8"),
         )
         for one in sorted(folder.iterdir(), key=lambda entry: entry.name)
         if (one / "_generated" / "spec.json").is_file()
     ]
     found.sort(
-        key=lambda pair: (pair[0].kind != "source", pair[0].kind != "sink", pair[0].connector_type)
+        key=lambda one: (one[0].kind != "source", one[0].kind != "sink", one[0].connector_type)
     )
     index = "".join(
         f"| [{spec.connector_type}](#{spec.connector_type}-{spec.kind}) | {spec.kind} | {_cell(spec.description or '')} |\n"
-        for spec, _ in found
+        for spec, *_ in found
     )
     head = (
         "# Built-in connectors\n\n"
         "They come with `rivven-connect` and are made with this generator: manifest, generated files and the handwritten "
         "part lie in `runtime/src/rivven_connect/connectors/`.\n\n"
+        "In the sample configs, a line with one `#` is a setting that is left out; without the `# ` it counts. Its value is "
+        "the default, or an example where there is none.\n\n"
         f"| name | kind | what it does |\n|---|---|---|\n{index}"
     )
-    return "\n".join([head, *(_connector(spec, options) for spec, options in found)])
+    return "\n".join([head, *(_connector(*one) for one in found)])
 
 
-def _connector(spec: ConnectorSpec, options: str) -> str:
-    table = re.sub(r"\A<!--.*?-->\n# .*\n+", "", options)
+def _connector(spec: ConnectorSpec, options: str, sample: str) -> str:
+    table = re.sub(r"\A<!--.*?-->\n# .*\n+", "", options).replace("\n## ", "\n### ")
+    config = sample.partition("\n\n")[2]
     facts = [f"Version {spec.version}."]
     if spec.kind == "source":
         facts.append(
@@ -223,7 +228,7 @@ def _connector(spec: ConnectorSpec, options: str) -> str:
         )
     if spec.kind == "sink":
         facts.append(f"Delivery: {', '.join(spec.delivery).replace('_', ' ')}.")
-    return f"## {spec.connector_type} ({spec.kind})\n\n{spec.description or ''} {' '.join(facts)}\n\n{table.strip()}\n"
+    return f"## {spec.connector_type} ({spec.kind})\n\n{spec.description or ''} {' '.join(facts)}\n\n{table.strip()}\n\n```yaml config\n{config}```\n"
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -78,6 +79,9 @@ def test_accepts(tmp_path: Path, kind: str, text: str) -> None:
         ("sink", "batching: true\nbatch_size: 3\nbatch_size_from: size", "RVN217", "/batch_size_from"),
         ("sink", "batch_max_bytes: 3", "RVN217", "/batch_max_bytes"),
         ("source", 'title: "a\\u202eb"', "RVN216", "/title"),
+        ("source", "streams: [{name: a, schema: {type: object, requird: [x]}}]", "RVN416", "/streams/0/schema/requird"),
+        ("source", "streams: [{name: a, schema: {properties: {x: {allOf: [{mininum: 1}]}}}}]", "RVN416", "/streams/0/schema/properties/x/allOf/0/mininum"),
+        ("source", "streams: [{name: a, schema: {properties: {name: {}}, required: [nam]}}]", "RVN416", "/streams/0/schema/required/0"),
         ("source", f"streams: [{{name: Orders, {RECORD}}}, {{name: orders, {RECORD}}}]", "RVN402", "/streams/1/name"),
         ("source", f"streams: [{{name: a_1, {RECORD}}}, {{name: a1, {RECORD}}}]", "RVN402", "/streams/1/name"),
         ("source", "streams: [{name: Partition, schema: {}}]", "RVN403", "/streams/0/name"),
@@ -142,3 +146,13 @@ def test_rules_are_named_in_invalid_cases(
 def test_a_validator_case_is_left_to_the_validator(tmp_path: Path) -> None:
     text = "tests: {invalid: {a: {config: {host: a}, at: /host, rule: validator}}}"
     assert found(tmp_path, "source", text) == []
+
+
+def test_words_of_others_in_a_record_schema_are_no_slips(tmp_path: Path) -> None:
+    own = {"precision": 3, "db_type": "int", "x-order": 1, "example": 1, "id": "a", "scale": 2}
+    names = {"requird": own, "titel": {"const": {"tittle": 1}}, "typ": {"enum": [{"requird": 1}]}}
+    schema = {"type": "object", "properties": names, "required": ["typ", "elsewhere"]}
+    parts = {"manifest": "1", "kind": "source", "name": "demo", "config": {}}
+    path = tmp_path / "connector.yaml"
+    path.write_text(json.dumps({**parts, "streams": [{"name": "a", "schema": schema}]}))
+    assert not load_manifest(path).warnings

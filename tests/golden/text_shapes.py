@@ -26,6 +26,7 @@ def shape_of(path: str, text: str) -> object:
         "toml": lambda text: _blanked(tomllib.loads(text)),
         "yaml": lambda text: _blanked(yaml.safe_load(text)),
         "md": _markdown,
+        "example": _without_comments,
     }
     return readers.get(suffix, _lines)(text)
 
@@ -92,6 +93,11 @@ def _kinds(tokens: Iterable[Token]) -> list[str]:
             kinds.append(kind)
         kinds += [f"  {inner}" for inner in _kinds(token.children or ())]
     return kinds
+
+
+def _without_comments(text: str) -> list[str]:
+    """Return the lines of a `.env` file, comments emptied; their number stays."""
+    return ["#" if line.startswith("#") else line for line in text.split("\n")]
 
 
 def _lines(text: str) -> object:

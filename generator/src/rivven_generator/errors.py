@@ -77,6 +77,7 @@ _WHOLE = {
     "RVN413": "rule asks for the presence of a field that has a default",
     "RVN414": "rule is `at` a place that is not an object",
     "RVN415": "rule's condition can never hold",
+    "RVN416": "record schema seems to hold a misspelt word",
     "RVN420": "valid example config is rejected",
     "RVN421": "invalid example config is accepted",
     "RVN422": "invalid example config fails elsewhere or by another rule",
@@ -87,5 +88,5 @@ _WHOLE = {
 CODES: Mapping[str, str] = MappingProxyType({**DOCUMENT_CODES, **_MANIFEST, **_CONFIG, **_WHOLE})
 """Code -> title, RVN1xx to RVN4xx; a code is never reused for another meaning."""
 
-WARNINGS = frozenset({"RVN216", "RVN326", "RVN330", "RVN331"})
+WARNINGS = frozenset({"RVN216", "RVN326", "RVN330", "RVN331", "RVN416"})
 """Codes that are reported and do not fail."""

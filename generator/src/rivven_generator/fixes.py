@@ -73,6 +73,7 @@ FIXES: Mapping[str, str] = MappingProxyType(
         "RVN413": "remove the field's default, or use `when`",
         "RVN414": "point `at` to an object of the config",
         "RVN415": "compare with a value that the property accepts",
+        "RVN416": "correct the spelling",
         "RVN420": "change the example, or the limits that refuse it",
         "RVN421": "make the config wrong at that place, or remove the case",
         "RVN422": "correct `at` and `rule`",

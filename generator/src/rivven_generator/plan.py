@@ -6,15 +6,19 @@ import ast
 import dataclasses
 from collections.abc import Mapping
 
-from rivven_generator import base_views, documents, sample_config, views
+from rivven_generator import base_views, documents, views
 from rivven_generator.cases import config_cases
+from rivven_generator.environment import secret_variables
 from rivven_generator.hooks import declared_hooks
 from rivven_generator.imports import import_block
 from rivven_generator.load import LoadedManifest
 from rivven_generator.manifest import Manifest
+from rivven_generator.options import all_rows, options
 from rivven_generator.render import json_text, render
+from rivven_generator.sample_config import config_example
 from rivven_generator.schema import compile_config_schema, manifest_schema_text
 from rivven_generator.testing_views import config_test, contract_test
+from rivven_generator.wording import rule_texts
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -93,21 +97,30 @@ def _test_files(loaded: LoadedManifest, layout: Layout) -> dict[str, str]:
 def _documentation(loaded: LoadedManifest, layout: Layout) -> dict[str, str]:
     manifest = loaded.manifest
     schema = compile_config_schema(manifest)
-    rows = documents.options(schema)
-    page = render("generated/options.md.jinja", rows=rows, **_common(loaded))
+    groups = options(schema)
+    secrets = secret_variables(manifest, all_rows(groups))
+    common = _common(loaded)
+    page = render(
+        "generated/options.md.jinja",
+        groups=groups,
+        rules=list(rule_texts(manifest.rules)),
+        **common,
+    )
+    sample = render(
+        "generated/config.example.yaml.jinja",
+        connector=f"{manifest.kind}:{manifest.name}" if layout.embedded else ".",
+        example=config_example(loaded, schema, {one.path: one.variable for one in secrets}),
+        **common,
+    )
     if layout.embedded:
-        return {layout.in_package("options.md"): page}
-    variables = sample_config.secret_variables(manifest, rows)
+        return {
+            layout.in_package("options.md"): page,
+            layout.in_package("config.example.yaml"): sample,
+        }
     return {
         "docs/options.md": page,
-        "docs/config.example.yaml": render(
-            "generated/config.example.yaml.jinja",
-            example=sample_config.config_example(loaded, schema, rows),
-            **_common(loaded),
-        ),
-        ".env.example": render(
-            "generated/env.example.jinja", variables=variables, **_common(loaded)
-        ),
+        "docs/config.example.yaml": sample,
+        ".env.example": render("generated/env.example.jinja", secrets=secrets, **common),
         ".rivven/manifest.schema.json": manifest_schema_text(),
     }
 

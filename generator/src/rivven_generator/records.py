@@ -40,6 +40,8 @@ class RecordClass:
     name: str
     description: str
     fields: tuple[RecordField, ...]
+    is_open: bool = False
+    """Whether nothing is said of its keys: any object is such a record."""
 
     @property
     def looks_like_class(self) -> bool:
@@ -112,7 +114,8 @@ class _Records:
             text, shapes[f"p{index}"] = self._type(declared, name + naming.pascal_case(key))
             about = declared.get("description", "") if isinstance(declared, Mapping) else ""
             fields.append(RecordField(key, text, key in required, about))
-        self.records[name] = RecordClass(name, description, tuple(fields))
+        is_open = not fields and schema.get("additionalProperties") is not False
+        self.records[name] = RecordClass(name, description, tuple(fields), is_open)
         self.shapes[name] = shapes
 
     def _type(self, schema: object, path: str) -> tuple[str, dict[str, Any]]:

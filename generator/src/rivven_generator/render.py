@@ -1,7 +1,7 @@
-"""Renders templates: jinja2 with three filters and nothing else.
+"""Renders templates: jinja2 with a few filters and nothing else.
 
 Templates place values that views decided. Text enters Python only through `literal` and
-`docstring`, TOML through `toml`, Markdown through `markdown`.
+`docstring`, TOML through `toml`, Markdown through `markdown` and `code`, a comment through `line`.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any
 
 import jinja2
 
+from rivven_connect.documents import escape_text
 from rivven_generator import layout
 from rivven_generator.docstrings import docstring
 
@@ -42,6 +43,7 @@ def environment() -> jinja2.Environment:
         toml=toml_text,
         markdown=markdown_text,
         code=code_text,
+        line=line_text,
     )
     return found
 
@@ -79,6 +81,12 @@ def code_text(text: Any) -> str:
     fence = "`" * (max(map(len, re.findall("`+", line)), default=0) + 1)
     pad = " " if line.startswith("`") or line.endswith("`") else ""
     return f"{fence}{pad}{line}{pad}{fence}"
+
+
+def line_text(text: Any) -> str:
+    """Return a text on one line of a comment, what cannot be seen in it as escapes."""
+    line = " ".join(str(text).split())
+    return escape_text(line, limit=len(line))
 
 
 def _toml_character(character: str) -> str:

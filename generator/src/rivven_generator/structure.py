@@ -67,10 +67,10 @@ _IDENTIFIER = "lower-case letters, digits and `_`, starting with a letter"
 _STREAM = "ASCII letters, digits, `_`, `-` and `.`, starting with a letter"
 
 
-def suggestion(word: str, known: Iterable[str]) -> str:
-    """Return a hint naming the known word that is nearest to `word`, if one is near."""
+def suggestion(word: str, known: Iterable[str], *, cutoff: float = 0.6) -> str:
+    """Return a hint naming the known word that is nearest to `word`, if one is at least so alike."""
     lowered = {name.casefold(): name for name in known}
-    near = difflib.get_close_matches(word[:64].casefold(), lowered, n=1, cutoff=0.6)
+    near = difflib.get_close_matches(word[:64].casefold(), lowered, n=1, cutoff=cutoff)
     return f"did you mean `{lowered[near[0]]}`?" if near else ""
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from rivven_generator import layout, models
 from rivven_generator.annotations import Annotator, field_texts
+from rivven_generator.docstrings import docstring
 from rivven_generator.imports import import_block
 from rivven_generator.layout import literal
 from rivven_generator.load import LoadedManifest
@@ -157,8 +158,12 @@ def records_module(loaded: LoadedManifest) -> ModuleView:
             for s in manifest.streams
         ]
     )
-    classes = tuple(_record_class(record) for record in found if record.has_class_syntax)
-    assignments = tuple(_record_call(record) for record in found if not record.has_class_syntax)
+    named = [record for record in found if not record.is_open]
+    classes = tuple(_record_class(record) for record in named if record.has_class_syntax)
+    assignments = (
+        *(_record_call(record) for record in named if not record.has_class_syntax),
+        *(_open_record(record) for record in found if record.is_open),
+    )
     used = _names_in(
         _key_type(f.type_text, required=f.required) for record in found for f in record.fields
     )
@@ -167,8 +172,10 @@ def records_module(loaded: LoadedManifest) -> ModuleView:
         imports=import_block(
             manifest.package,
             {
-                "typing": (used & TYPING_NAMES) | {"TypedDict"},
-                "rivven_connect": used & {"Json"},
+                "typing": (used & TYPING_NAMES)
+                | ({"TypedDict"} if named else set())
+                | ({"TypeAlias"} if named != found else set()),
+                "rivven_connect": (used & {"Json"}) | ({"JsonObject"} if named != found else set()),
             },
         ),
         classes=classes,
@@ -198,6 +205,12 @@ def _record_call(record: RecordClass) -> str:
         return text
     head, *rest = text.split("\n")
     return "\n".join([f"{head}  # noqa: UP013", *rest])
+
+
+def _open_record(record: RecordClass) -> str:
+    """Return the type of records that the manifest says nothing about."""
+    text = layout.field(record.name, "TypeAlias", "JsonObject", indent=0)
+    return f"{text}\n{docstring(record.description, 0)}"
 
 
 def _key_type(text: str, *, required: bool) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from rivven_connect._json import Json, JsonObject
+if TYPE_CHECKING:  # at run time it would load the encoder
+    from rivven_connect._json import Json, JsonObject
 
 Step: TypeAlias = str | int
 _DEEPEST = 64
@@ -26,6 +27,30 @@ def schemas_at(schema: JsonObject, value: Json, path: Sequence[Step]) -> list[Js
             for inner in _expand(child, schema, value, 0)
         ]
     return found
+
+
+def resolve_reference(root: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `schema` with its references followed; keywords beside a `$ref` win."""
+    merged = dict(schema)
+    for _ in range(_DEEPEST):
+        target = _target(root, merged)
+        if target is None:
+            break
+        del merged["$ref"]
+        merged = {**target, **merged}
+    return merged
+
+
+def _target(root: Mapping[str, Any], schema: Mapping[str, Any]) -> JsonObject | None:
+    """Return what the `$ref` of a schema names; None without one, or where it leads nowhere."""
+    reference = schema.get("$ref")
+    if not (isinstance(reference, str) and reference.startswith("#/")):
+        return None
+    target: Any = root
+    for key in reference[2:].split("/"):
+        name = key.replace("~1", "/").replace("~0", "~")
+        target = target.get(name) if isinstance(target, Mapping) else None
+    return target if isinstance(target, dict) else None
 
 
 def _child(value: Json, step: Step) -> Json:
@@ -49,14 +74,9 @@ def _expand(schema: JsonObject, root: JsonObject, value: Json, depth: int) -> It
     if depth > _DEEPEST:
         return
     yield schema
-    reference = schema.get("$ref")
-    if isinstance(reference, str) and reference.startswith("#/"):
-        target: Json = root
-        for key in reference[2:].split("/"):
-            name = key.replace("~1", "/").replace("~0", "~")
-            target = target.get(name) if isinstance(target, dict) else None
-        if isinstance(target, dict):
-            yield from _expand(target, root, value, depth + 1)
+    target = _target(root, schema)
+    if target is not None:
+        yield from _expand(target, root, value, depth + 1)
     for part in schema.get("allOf", ()):
         yield from _expand(part, root, value, depth + 1)
     branches = [*schema.get("oneOf", ()), *schema.get("anyOf", ())]

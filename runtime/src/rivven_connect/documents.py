@@ -1,4 +1,4 @@
-"""The strict YAML and JSON loader that keeps places; for tools that read files beside the runtime."""
+"""The strict YAML and JSON loader that keeps places, and its writer; for tools beside the runtime."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from rivven_connect._documents import (
 from rivven_connect._errors import InputError
 from rivven_connect._problems import Problem, escape_text, render_problems
 from rivven_connect._scalars import is_plain_text
+from rivven_connect._yaml_text import yaml_text
 
 __all__ = [
     "DOCUMENT_CODES",
@@ -28,4 +29,5 @@ __all__ = [
     "render_problems",
     "split_pointer",
     "to_pointer",
+    "yaml_text",
 ]

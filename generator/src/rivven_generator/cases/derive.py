@@ -61,7 +61,7 @@ def derive_cases(
         invalid: configs that are refused, each with JSON pointer and rule.
     """
     walker, judge = Walker(compiled), Judge(compiled, rules)
-    samples = Samples(walker, _known(walker, valid))
+    samples = Samples(walker, known_values(walker, valid))
     collected = Bases(rules, judge, samples, walker)
     collected.collect(valid)
     bases = collected.configs
@@ -87,7 +87,8 @@ def derive_cases(
     )
 
 
-def _known(walker: Walker, valid: Mapping[str, Json]) -> dict[Key, list[Json]]:
+def known_values(walker: Walker, valid: Mapping[str, Json]) -> dict[Key, list[Json]]:
+    """Return the values that valid configs have at each place of the schema."""
     found: dict[Key, list[Json]] = {}
     for name, config in valid.items():
         for site in walker.sites(name, config):

@@ -1,27 +1,19 @@
-"""`rivven schema`."""
+"""`rivven schema`: the runtime's command, which here knows the manifest as well."""
 
 from __future__ import annotations
 
-import click
+import json
+from typing import Any, Final
+
+from rivven_connect.cli.schema import FILES, schema_command
 
 
-@click.command(
-    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
-)
-@click.argument("subject", metavar="manifest|pipeline|CONNECTOR")
-@click.argument("rest", nargs=-1, type=click.UNPROCESSED)
-@click.pass_context
-def schema(context: click.Context, subject: str, rest: tuple[str, ...]) -> object:
-    """Print the JSON Schema of the manifest, of the pipeline file, or of a connector's config.
+def manifest_schema() -> dict[str, Any]:
+    """Return the JSON Schema of a manifest."""
+    from rivven_generator.schema import manifest_schema_text  # noqa: PLC0415  # loads the schema code
 
-    CONNECTOR is an installed name (`jsonl`, `source:jsonl`) or a project folder.
-    """
-    if subject == "manifest":
-        from rivven_generator.schema import manifest_schema_text  # noqa: PLC0415
+    found: dict[str, Any] = json.loads(manifest_schema_text())
+    return found
 
-        click.echo(manifest_schema_text(), nl=False)
-        return None
-    from rivven_connect.cli import COMMANDS  # noqa: PLC0415
 
-    command = COMMANDS["schema"].load()
-    return command.main([subject, *rest], prog_name=context.command_path, standalone_mode=False)
+schema: Final = schema_command({"manifest": manifest_schema, **FILES})

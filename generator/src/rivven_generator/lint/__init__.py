@@ -103,7 +103,7 @@ def lint(
     """Return every problem of the manifest `value`; `manifest` is None where its structure failed."""
     found = _run(_kinds(document, value))
     for record in record_schemas.values():
-        found += _all((records.valid, records.references), record)
+        found += _all((records.valid, records.references, records.spelling), record)
     config = value.get("config")
     subject = Subject(document, ("config",), config)
     config_is_sound = False

@@ -10,8 +10,24 @@ import jsonschema_rs
 
 from rivven_connect.documents import Problem, escape_text, split_pointer
 from rivven_generator.lint.subject import Path, Subject
+from rivven_generator.structure import suggestion
 
 _LONGEST_CHAIN = 64
+_NEAR = 0.85
+"""How alike two words are that differ by a slip: `requird`, not `precision` and `description`."""
+_KEYWORDS = frozenset({
+    "$anchor", "$comment", "$defs", "$dynamicAnchor", "$dynamicRef", "$id", "$ref", "$schema",
+    "$vocabulary", "additionalProperties", "allOf", "anyOf", "const", "contains",
+    "contentEncoding", "contentMediaType", "contentSchema", "default", "definitions",
+    "dependencies", "dependentRequired", "dependentSchemas", "deprecated", "description",
+    "discriminator", "else", "enum", "example", "examples", "exclusiveMaximum",
+    "exclusiveMinimum", "format", "id", "if", "items", "maxContains", "maxItems", "maxLength",
+    "maxProperties", "maximum", "minContains", "minItems", "minLength", "minProperties",
+    "minimum", "multipleOf", "not", "nullable", "oneOf", "pattern", "patternProperties",
+    "prefixItems", "properties", "propertyNames", "readOnly", "required", "then", "title",
+    "type", "unevaluatedItems", "unevaluatedProperties", "uniqueItems", "writeOnly",
+})  # fmt: skip
+"""JSON Schema 2020-12, and what older drafts and OpenAPI call theirs."""
 
 
 def valid(record: Subject) -> Iterator[Problem]:
@@ -63,6 +79,30 @@ def _reason_against(root: Any, reference: object) -> str:
         if not isinstance(target, Mapping) or "$ref" not in target:
             return ""
         reference = target["$ref"]
+
+
+def spelling(record: Subject) -> Iterator[Problem]:
+    """What looks like a misspelt keyword, or a misspelt name in `required`, is worth a warning.
+
+    JSON Schema ignores unknown keywords, and may require what it does not declare.
+    """
+    for path, node in _mappings(record.root):
+        if _is_naming(path):
+            continue
+        for keyword in node:
+            if keyword not in _KEYWORDS and (hint := suggestion(keyword, _KEYWORDS, cutoff=_NEAR)):
+                shown = escape_text(keyword, limit=60)
+                yield record.problem(
+                    "RVN416", f"`{shown}` is no keyword", (*path, keyword), hint=hint, key=True
+                )
+        declared, required = node.get("properties"), node.get("required")
+        if isinstance(declared, Mapping) and isinstance(required, list):
+            for index, name in enumerate(required):
+                known = not isinstance(name, str) or name in declared
+                if not known and (hint := suggestion(name, declared, cutoff=_NEAR)):
+                    shown = escape_text(name, limit=60)
+                    place = (*path, "required", index)
+                    yield record.problem("RVN416", f"`{shown}` is not declared", place, hint=hint)
 
 
 def follow(root: Any, node: Any) -> Any:
