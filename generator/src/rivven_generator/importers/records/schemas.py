@@ -86,6 +86,10 @@ class RecordSchemas:
             whole["$defs"] = definitions
         return self._finished(whole, {f"#/$defs/{own}": "#"} if own else {}, at)
 
+    def count(self, code: str, message: str, at: Path) -> None:
+        """Note something that may be said about many places of the document."""
+        self._notes.count(code, message, at)
+
     def flush_notes(self) -> None:
         """Note what is said once about many places; to be called at the end."""
         self._notes.flush()
