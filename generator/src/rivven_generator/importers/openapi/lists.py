@@ -12,7 +12,7 @@ from rivven_generator.importers.openapi.api import Api
 
 _JSON: Final = re.compile(r"application/(.+\+)?json(;.*)?|text/json(;.*)?|\*/\*", re.IGNORECASE)
 _WRAPPERS: Final = frozenset(
-    "data items results result records values value content entries elements objects list rows".split()  # noqa: SIM905
+    "data items results result records values value content entries elements objects list rows response".split()  # noqa: SIM905
 )
 _AROUND_LISTS: Final = re.compile(
     r"_?(links?|meta(data)?|pag(e|ing|ination)|cursors?|total|count|size|limit|offset|status|success|ok|code|message"
