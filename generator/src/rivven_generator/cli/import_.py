@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from rivven_generator.importers.notes import Imported, Note
 
-_FORMATS = ("airbyte-spec", "singer-settings", "conduit", "json-schema")
+_FORMATS = ("airbyte-spec", "singer-settings", "conduit", "json-schema", "openapi")
 _BAD_INPUT = 2
 
 
@@ -46,7 +46,7 @@ def import_(
 
     FORMAT is airbyte-spec (spec.json, spec.yaml or a low-code manifest.yaml), singer-settings (a
     Meltano plugin, a meltano.yml, or what `--about --format=json` prints), conduit
-    (connector.yaml) or json-schema. The manifest goes to the screen and notes about it to stderr:
+    (connector.yaml), json-schema or openapi (OpenAPI 3, Swagger 2). The manifest goes to the screen and notes about it to stderr:
     what was repaired, and what a manifest cannot say and was dropped. FILE is only read; nothing
     that it refers to is fetched.
 

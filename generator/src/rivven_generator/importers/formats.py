@@ -16,6 +16,7 @@ _IMPORTERS: Final = {
     "singer-settings": "singer:import_singer",
     "conduit": "conduit:import_conduit",
     "json-schema": "json_schema:import_json_schema",
+    "openapi": "openapi:import_openapi",
 }
 FORMATS: Final = tuple(_IMPORTERS)
 """Names of the formats, as the command line takes them."""

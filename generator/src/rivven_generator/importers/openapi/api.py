@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from rivven_connect.documents import Document, InputError
 from rivven_generator.importers.notes import Notes, Path
-from rivven_generator.importers.records import Dialect, RecordSchemas
+from rivven_generator.importers.records import Dialect, RecordNotes, RecordSchemas
 from rivven_generator.importers.records.references import References
 
 _METHODS: Final = frozenset(
@@ -26,13 +26,13 @@ class Api:
             InputError: it is no OpenAPI document.
         """
         self.document = document
-        self.notes = notes
+        self.notes = RecordNotes(notes)
         self.is_swagger = _is_swagger(document)
         version = self.text((), "openapi")
         is_modern = not self.is_swagger and not version.startswith("3.0")
         self.references = References(document)
         self.schemas = RecordSchemas(
-            document, notes, dialect=Dialect(ref_siblings=is_modern, responses=True)
+            document, self.notes, dialect=Dialect(ref_siblings=is_modern, responses=True)
         )
 
     def value(self, at: Path) -> Any:

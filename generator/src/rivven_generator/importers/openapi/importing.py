@@ -20,9 +20,11 @@ from rivven_generator.manifest import Kind
 
 
 def import_openapi(
-    document: Document, *, kind: Kind | None = None, name: str | None = None
+    document: Document, *, kind: Kind | None = None, name: str | None = None, closed: bool = False
 ) -> Imported:
     """Return the manifest of a connector to the API: its address, credentials and, of a source, lists.
+
+    `closed` changes nothing: the config is closed in any case, and records stay open.
 
     Raises:
         InputError: the file is no OpenAPI document.
@@ -34,18 +36,20 @@ def import_openapi(
     kind = kind or "source"
     draft = head(kind, name, about=about(api), notes=notes, at=("info",))
     operations = list_operations(api, name) if kind == "source" else []
-    properties, rules = _config(api, operations)
+    properties, rules = _config(api, notes, operations)
     draft["config"] = properties.config()
     if rules:
         draft["rules"] = rules
     streams = _streams(api, operations)
-    api.schemas.flush_notes()
+    api.notes.flush()
     whole = finished(draft, document, notes, properties.origins)
     return Imported(_with_streams(whole.manifest, streams), whole.notes)
 
 
-def _config(api: Api, operations: list[ListOperation]) -> tuple[Properties, list[Any]]:
-    properties = Properties(api.notes)
+def _config(
+    api: Api, notes: Notes, operations: list[ListOperation]
+) -> tuple[Properties, list[Any]]:
+    properties = Properties(notes)
     places = [operation.at for operation in operations]
     add_servers(api, properties)
     rules = add_security(api, properties, places)

@@ -55,7 +55,7 @@ def add_parameters(
                     places.setdefault((where, name), at)
             else:
                 reason = "optional parameters are left to the code that reads"
-                api.schemas.count("RVN856", reason, at)
+                api.notes.count("RVN856", reason, at)
     for (where, name), users in needed.items():
         schema = _schema(api, name, where, places[where, name])
         everywhere = len(users) == len(streams)

@@ -43,7 +43,7 @@ def _alternatives(api: Api, operations: Sequence[Path]) -> tuple[list[Alternativ
     if len(own) < len(operations) or not operations:
         places.append(("security",))
     listed = [one for at in places for one in api.items(at) if isinstance(one, dict)]
-    if not listed:
+    if not any(isinstance(api.value(at), list) for at in places):
         # Schemes that no operation asks for: each of them may do.
         return [(name,) for name in api.mapping(schemes_at(api))], True
     is_optional = any(not one for one in listed) or any(not api.items(at) for at in places)

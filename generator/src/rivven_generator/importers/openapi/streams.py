@@ -49,12 +49,12 @@ def list_operations(api: Api, connector: str) -> list[ListOperation]:
         found = list_of_objects(api, at) if method == "get" else None
         if found is None:
             what = "is no GET" if method != "get" else "returns no list of objects"
-            api.schemas.count("RVN854", f"the operation {what}", at)
+            api.notes.count("RVN854", f"the operation {what}", at)
         elif "{" in path:
             shown = escape_text(path, limit=100)
             api.notes.add("RVN853", f"`{shown}` lists parts of one thing", at, key=True)
         elif len(chosen) == _MOST_STREAMS:
-            api.schemas.count("RVN859", f"more than {_MOST_STREAMS} streams", at)
+            api.notes.count("RVN859", f"more than {_MOST_STREAMS} streams", at)
         else:
             chosen.append((path, at, found))
     return _named(api, connector, chosen)
@@ -92,7 +92,7 @@ def stream_of(api: Api, operation: ListOperation) -> dict[str, Any] | None:
     """Return the stream, or None where its items turn out to be no objects."""
     schema = api.schemas.record(operation.found.items)
     if not is_record(schema):
-        api.schemas.count("RVN854", "the operation returns no list of objects", operation.at)
+        api.notes.count("RVN854", "the operation returns no list of objects", operation.at)
         return None
     stream: dict[str, Any] = {"name": operation.name}
     key = _primary_key(operation.name, schema)
@@ -114,7 +114,8 @@ def _described(operation: ListOperation, schema: dict[str, Any]) -> dict[str, An
     source = f"Records {place} `GET {path}`."
     own = schema.get("description", "").strip()
     rest = {word: value for word, value in schema.items() if word != "description"}
-    return {"description": f"{own}\n\n{source}" if own else source, **rest}
+    kind = {"type": "object"} if "properties" in rest else {}
+    return {"description": f"{own}\n\n{source}" if own else source, **kind, **rest}
 
 
 def _primary_key(stream: str, schema: dict[str, Any]) -> str:

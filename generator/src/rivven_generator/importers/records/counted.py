@@ -21,7 +21,7 @@ class RecordNotes:
         self._counted.setdefault((code, message), {})[at] = None
 
     def flush(self) -> None:
-        """Hand over what was counted."""
+        """Hand over what was counted; to be called at the end."""
         for (code, message), places in self._counted.items():
             first, more = next(iter(places)), len(places) - 1
             where = f" (and in {more} more {'place' if more == 1 else 'places'})" if more else ""

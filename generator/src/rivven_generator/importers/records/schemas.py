@@ -7,7 +7,7 @@ import re
 from typing import Any, Final
 
 from rivven_connect.documents import Document
-from rivven_generator.importers.notes import Notes, Path
+from rivven_generator.importers.notes import Path
 from rivven_generator.importers.records.all_of import ANNOTATIONS, is_object, merged
 from rivven_generator.importers.records.counted import RecordNotes
 from rivven_generator.importers.records.keywords import Word, Words, cleaned
@@ -45,7 +45,7 @@ class RecordSchemas:
     def __init__(
         self,
         document: Document,
-        notes: Notes,
+        notes: RecordNotes,
         *,
         base: Path = (),
         dialect: Dialect = Dialect(),
@@ -53,7 +53,7 @@ class RecordSchemas:
         """Take `base` as the place that `#` stands for in references."""
         self._document = document
         self._references = References(document, base, siblings=dialect.ref_siblings)
-        self._notes = RecordNotes(notes)
+        self._notes = notes
         self._dialect = dialect
         self._names: dict[Path, str] = {}
         self._places: dict[str, Path] = {}
@@ -85,14 +85,6 @@ class RecordSchemas:
         if definitions:
             whole["$defs"] = definitions
         return self._finished(whole, {f"#/$defs/{own}": "#"} if own else {}, at)
-
-    def count(self, code: str, message: str, at: Path) -> None:
-        """Note something that may be said about many places of the document."""
-        self._notes.count(code, message, at)
-
-    def flush_notes(self) -> None:
-        """Note what is said once about many places; to be called at the end."""
-        self._notes.flush()
 
     def _finished(self, whole: Schema, renamed: dict[str, str], at: Path) -> Schema:
         found, cut = trimmed(whole, renamed)
@@ -171,7 +163,7 @@ class RecordSchemas:
 
     def _patterns(self, found: Word) -> list[str]:
         fine = [pattern for pattern in found.value if is_pattern(pattern)]
-        for pattern in found.value.keys() - set(fine):
+        for pattern in [pattern for pattern in found.value if pattern not in fine]:
             reason = "the key is no regular expression; what it describes is left out"
             self._notes.add("RVN847", reason, (*found.at, pattern), key=True)
         return fine
@@ -212,7 +204,7 @@ class RecordSchemas:
 
     def _without_siblings(self, own: Schema, at: Path) -> Schema:
         kept = {word: own[word] for word in own if word == "$ref" or word in ANNOTATIONS}
-        for word in own.keys() - kept.keys():
+        for word in [word for word in own if word not in kept]:
             reason = f"`{word}` beside `$ref` has no effect in this dialect"
             self._notes.count("RVN841", reason, (*at, word))
         return kept
