@@ -11,14 +11,39 @@ from rivven_generator.importers.notes import Path
 from rivven_generator.importers.records import RecordNotes
 
 _AIRBYTE: Final = frozenset(
-    ["name", "namespace", "json_schema", "supported_sync_modes", "source_defined_cursor", "default_cursor_field", "source_defined_primary_key"]
+    [
+        "name",
+        "namespace",
+        "json_schema",
+        "supported_sync_modes",
+        "source_defined_cursor",
+        "default_cursor_field",
+        "source_defined_primary_key",
+    ]
 )
 _CONFIGURED: Final = frozenset({"stream", "cursor_field", "primary_key"})
 _SINGER: Final = frozenset(
-    ["stream", "tap_stream_id", "schema", "metadata", "key_properties", "replication_key", "replication_method", "bookmark_properties"]
+    [
+        "stream",
+        "tap_stream_id",
+        "schema",
+        "metadata",
+        "key_properties",
+        "replication_key",
+        "replication_method",
+        "bookmark_properties",
+    ]
 )
 _SINGER_METADATA: Final = frozenset(
-    ["table-key-properties", "view-key-properties", "valid-replication-keys", "replication-key", "forced-replication-method", "replication-method", "schema-name"]
+    [
+        "table-key-properties",
+        "view-key-properties",
+        "valid-replication-keys",
+        "replication-key",
+        "forced-replication-method",
+        "replication-method",
+        "schema-name",
+    ]
 )
 
 

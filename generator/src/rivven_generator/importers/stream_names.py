@@ -25,7 +25,7 @@ class StreamNames:
     def take(self, wanted: Sequence[str]) -> str:
         """Return the first wanted name that is free, changed as little as possible."""
         plain = [name for name in map(legal_name, wanted) if name] or ["records"]
-        for name in plain:
+        for name in [*plain, f"{plain[0]}_records"]:
             if self._claim(name):
                 return name
         number = 2
