@@ -21,7 +21,10 @@ def types_of(value: Any, at: Path, notes: RecordNotes) -> tuple[list[str], str]:
     text_format, is_any = "", False
     for index, item in enumerate(listed):
         place = (*at, index) if isinstance(value, list) else at
-        for word in _words(item):
+        words = _words(item)
+        if len(words) > 1:
+            notes.add("RVN844", "one text names several types", place)
+        for word in words:
             kind, implied = _type(word, place, notes)
             is_any = is_any or not kind
             kinds[kind] = None
