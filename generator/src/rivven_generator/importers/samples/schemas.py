@@ -50,11 +50,12 @@ def _kinds(shape: Shape) -> list[str]:
 
 
 def _object(shape: Shape, at: Path, findings: Findings) -> Mapping[str, Any]:
-    if shape.entries is not None:
-        findings.add("RVN867", "more than 50 different keys that look like ids, read as a map", at)
-        return {"additionalProperties": _schema(shape.entries, (*at, "*"), findings)}
     if shape.is_open:
         findings.add("RVN868", "some of the fields here are not described", at)
+    if shape.entries is not None:
+        findings.add("RVN867", "more than 50 different keys that look like ids, read as a map", at)
+        values = _schema(shape.entries, (*at, "*"), findings)
+        return {} if shape.is_open else {"additionalProperties": values}
     required = [key for key, field in shape.fields.items() if field.values == shape.objects]
     properties = {key: _schema(field, (*at, key), findings) for key, field in shape.fields.items()}
     found: dict[str, Any] = {"required": required} if required else {}

@@ -13,6 +13,7 @@ FORMATS: Final = ("date-time", "date", "uuid", "email", "uri", "ipv4")
 _LONGEST_FORMATTED: Final = 2_000
 _MOST_KEYS: Final = 50
 """Different keys of one object; more of them, looking like ids, are the keys of a map."""
+_NEARLY_ALL: Final = 0.9
 _MOST_FIELDS: Final = 10_000
 _MOST_NAME_CHARACTERS: Final = 200_000
 _ID_LIKE: Final = re.compile(
@@ -41,6 +42,8 @@ class Shape:
     formats: tuple[str, ...] = FORMATS
     objects: int = 0
     fields: dict[str, Shape] = dataclasses.field(default_factory=dict)
+    ids: int = 0
+    """Fields whose names look like ids, dates, numbers or addresses."""
     entries: Shape | None = None
     """Values of a map; it has no fields then."""
     items: Shape | None = None
@@ -118,7 +121,7 @@ class Shapes:
             for key in value:
                 if key not in shape.fields:
                     self._add(shape, key)
-            if len(shape.fields) > _MOST_KEYS and _are_ids(shape.fields):
+            if len(shape.fields) > _MOST_KEYS and shape.ids >= _NEARLY_ALL * len(shape.fields):
                 shape.become_map()
         if shape.entries is not None:
             return [(shape.entries, item) for item in value.values()]
@@ -132,6 +135,7 @@ class Shapes:
         self._fields += 1
         self._characters += len(key)
         shape.fields[key] = Shape()
+        shape.ids += _ID_LIKE.fullmatch(key) is not None
 
 
 def _kind(value: Any) -> str:
@@ -139,12 +143,6 @@ def _kind(value: Any) -> str:
         return "null"
     kinds = {bool: "boolean", int: "integer", float: "number", str: "string", list: "array"}
     return kinds.get(type(value), "object")
-
-
-def _are_ids(keys: Iterable[str]) -> bool:
-    """Return whether nearly all keys look like ids, dates, numbers or addresses."""
-    matches = [_ID_LIKE.fullmatch(key) is not None for key in keys]
-    return sum(matches) >= 0.9 * len(matches)
 
 
 def _has_format(text: str, name: str) -> bool:
