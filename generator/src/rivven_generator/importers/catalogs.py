@@ -8,11 +8,11 @@ from typing import Any, Final
 
 from rivven_connect.documents import Document, InputError, escape_text
 from rivven_generator.importers.catalog_entries import Entry, airbyte_entry, singer_entry
+from rivven_generator.importers.manifest_streams import fitting
 from rivven_generator.importers.notes import Note, Notes, Path
 from rivven_generator.importers.record_fields import field_at, is_record
 from rivven_generator.importers.records import Dialect, RecordNotes, RecordSchemas
 from rivven_generator.importers.stream_names import StreamNames
-from rivven_generator.importers.stream_size import fitting
 
 _MOST_STREAMS: Final = 1_000
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from rivven_connect.documents import Document
 from rivven_generator.importers.finishing import finished
+from rivven_generator.importers.manifest_streams import fitting, with_streams
 from rivven_generator.importers.metadata import connector_name, head, path_stem
 from rivven_generator.importers.notes import Imported, Notes
 from rivven_generator.importers.openapi.about import about
@@ -15,7 +16,6 @@ from rivven_generator.importers.openapi.properties import Properties
 from rivven_generator.importers.openapi.security import add_security, key_names
 from rivven_generator.importers.openapi.servers import add_servers
 from rivven_generator.importers.openapi.streams import ListOperation, list_operations, stream_of
-from rivven_generator.importers.stream_size import fitting
 from rivven_generator.manifest import Kind
 
 
@@ -43,7 +43,7 @@ def import_openapi(
     streams = _streams(api, operations)
     api.notes.flush()
     whole = finished(draft, document, notes, properties.origins)
-    return Imported(_with_streams(whole.manifest, streams), whole.notes)
+    return Imported(with_streams(whole.manifest, streams), whole.notes)
 
 
 def _config(
@@ -71,12 +71,3 @@ def _streams(api: Api, operations: list[ListOperation]) -> list[dict[str, Any]]:
             reason = f"the manifest would be too large; the stream `{operation.name}` is left out"
             api.notes.add("RVN859", reason, operation.at, key=True)
     return kept
-
-
-def _with_streams(manifest: dict[str, Any], streams: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return the manifest with its streams where a person would write them: before the tests."""
-    if not streams:
-        return manifest
-    rest = {key: value for key, value in manifest.items() if key != "tests"}
-    tests = {"tests": manifest["tests"]} if "tests" in manifest else {}
-    return {**rest, "streams": streams, **tests}

@@ -1,9 +1,9 @@
-"""How many streams fit into one manifest."""
+"""Streams in a manifest: how many fit, and where they stand."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from rivven_generator.importers.yaml_text import manifest_yaml
@@ -28,3 +28,10 @@ def fitting(streams: Sequence[dict[str, Any]]) -> Iterator[bool]:
             fits = used + written <= _ROOM
             used += written if fits else 0
         yield fits
+
+
+def with_streams(manifest: Mapping[str, Any], streams: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return the manifest with its streams where a person would write them: before the tests."""
+    rest = {key: value for key, value in manifest.items() if key != "tests"}
+    tests = {"tests": manifest["tests"]} if "tests" in manifest else {}
+    return {**rest, "streams": list(streams), **tests} if streams else dict(manifest)
