@@ -65,7 +65,7 @@ def codes_of(kind: str, text: str, folder: Path) -> set[str]:
         document = parse_document(text, path="in.yaml", foreign=True)
         if kind == "yaml catalog":
             return {note.code for note in import_streams(document)[1]}
-        assert kind == "yaml openapi"
+        assert kind == "yaml api"
         return {note.code for note in import_openapi(document).notes}
     except InputError as error:
         return {problem.code for problem in error.problems}

@@ -6,28 +6,44 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from rivven_generator.importers.yaml_text import manifest_yaml
-
 _ROOM: Final = 960_000
 """Bytes for the streams; a manifest has at most 1 MiB."""
-_SURELY_FITS: Final = 150_000
-"""Characters of JSON that stay below it as YAML, however deep they are indented."""
+_DEEPEST_PROSE: Final = 60
+"""Columns of indentation from which on a line may hold as little as one word."""
 
 
 def fitting(streams: Sequence[dict[str, Any]]) -> Iterator[bool]:
     """Yield for each stream whether it fits into the manifest, beside those before it that do."""
-    sizes = [len(json.dumps(stream)) for stream in streams]
-    if sum(sizes) <= _SURELY_FITS:
-        yield from (True for _ in streams)
-        return
     used = 0
-    for stream, size in zip(streams, sizes, strict=True):
-        fits = size <= _ROOM and used < _ROOM
-        if fits:
-            written = len(manifest_yaml({"streams": [stream]}).encode())
-            fits = used + written <= _ROOM
-            used += written if fits else 0
+    for stream in streams:
+        size = _most_bytes(stream)
+        fits = used + size <= _ROOM
+        used += size if fits else 0
         yield fits
+
+
+def _most_bytes(stream: dict[str, Any]) -> int:
+    """Return the bytes that a stream has as YAML, or a little more."""
+    size = 0
+    waiting: list[tuple[Any, int]] = [(stream, 4)]
+    while waiting:
+        value, indent = waiting.pop()
+        if isinstance(value, dict):
+            size += sum(indent + _escaped(key) + 3 for key in value)
+            waiting += [(item, indent + 2) for item in value.values()]
+        elif isinstance(value, list):
+            size += (indent + 3) * len(value)
+            waiting += [(item, indent + 2) for item in value]
+        elif isinstance(value, str):
+            words = value.count(" ") if indent > _DEEPEST_PROSE else len(value) // 40
+            size += _escaped(value) + (value.count("\n") + words + 1) * (indent + 2)
+        else:
+            size += len(json.dumps(value)) + 1
+    return size
+
+
+def _escaped(text: str) -> int:
+    return len(json.dumps(text))
 
 
 def with_streams(manifest: Mapping[str, Any], streams: Sequence[dict[str, Any]]) -> dict[str, Any]:

@@ -13,6 +13,9 @@ from rivven_generator.importers.openapi.api import Api
 Fields = dict[str, tuple[dict[str, Any], Path]]
 """Name -> schema, and where it came from."""
 
+OPTIONAL: Final = frozenset({"scopes"})
+"""Fields that a scheme works without."""
+
 _BY_PERSON: Final = "a person logs in by browser; the config takes the access token"
 
 

@@ -10,7 +10,7 @@ from rivven_generator import naming
 from rivven_generator.importers.notes import Path
 from rivven_generator.importers.openapi.api import Api
 from rivven_generator.importers.openapi.properties import Properties
-from rivven_generator.importers.openapi.schemes import Fields, scheme_fields
+from rivven_generator.importers.openapi.schemes import OPTIONAL, Fields, scheme_fields
 
 _MOST_ALTERNATIVES: Final = 20
 
@@ -65,10 +65,10 @@ def _fields(api: Api, names: Alternative) -> Fields:
 
 def _add_plain(properties: Properties, fields: Fields, *, is_optional: bool) -> list[Any]:
     names = [
-        properties.add(name, schema, at, required=not is_optional)
+        properties.add(name, schema, at, required=not is_optional and name not in OPTIONAL)
         for name, (schema, at) in fields.items()
     ]
-    needed = [name for name in names if "default" not in properties.declared[name]]
+    needed = [name for name in names if _is_needed(name, properties.declared[name])]
     return [{"require_together": needed}] if is_optional and len(needed) > 1 else []
 
 
@@ -97,13 +97,17 @@ def _add_union(
 
 def _branch(tag: str, title: str, fields: Fields) -> dict[str, Any]:
     own = {name: schema for name, (schema, _) in fields.items() if name != "type"}
-    needed = [name for name, schema in own.items() if "default" not in schema]
+    needed = [name for name, schema in own.items() if _is_needed(name, schema)]
     return {
         "title": escape_text(title, limit=100),
         "type": "object",
         "required": ["type", *needed],
         "properties": {"type": {"const": tag}, **own},
     }
+
+
+def _is_needed(name: str, schema: dict[str, Any]) -> bool:
+    return "default" not in schema and name not in OPTIONAL
 
 
 def key_names(api: Api) -> frozenset[str]:

@@ -47,8 +47,7 @@ def _is_address(url: str) -> bool:
 def _first_server(api: Api) -> tuple[str, Path]:
     servers = api.items(("servers",))
     if len(servers) > 1:
-        reason = f"{len(servers) - 1} servers besides the first are left out"
-        api.notes.add("RVN852", reason, ("servers", 1))
+        api.notes.add("RVN852", "only the first of several servers is kept", ("servers", 1))
     at: Path = ("servers", 0) if servers else ()
     return (api.text(at, "url"), at) if servers else ("", ())
 

@@ -22,8 +22,9 @@ from rivven_generator.importers.stream_names import StreamNames, legal_name
 
 _MOST_STREAMS: Final = 1_000
 _GENERIC: Final = frozenset(
-    "list search all query find index get json v1 v2 v3 latest feed export".split()  # noqa: SIM905
+    "list search all query find index get json latest feed export".split()  # noqa: SIM905
 )
+_VERSION: Final = re.compile(r"v[0-9]+([._][0-9]+)*|api", re.IGNORECASE)
 _KEYS: Final = ("id", "uuid", "guid", "key", "code", "slug")
 _CURSORS: Final = re.compile(
     r"(last_?)?(updated|modified|changed)(_?(at|on|date|time|since))?|date_?(updated|modified)"
@@ -67,11 +68,11 @@ def _named(
     lasts = [_words(path)[-1].casefold() for path, _, _ in chosen]
     named = []
     for path, at, found in chosen:
-        words = _words(path)
+        words, versioned = _words(path), _words(path, versions=True)
         longer = ["_".join(words[-count:]) for count in range(2, len(words) + 1)]
         is_unique = lasts.count(words[-1].casefold()) == 1
         wanted = [words[-1], *longer] if is_unique else [*longer, words[-1]]
-        wanted = [*wanted, api.text(at, "operationId")]
+        wanted = [*wanted, api.text(at, "operationId"), "_".join(versioned)]
         name = names.take(wanted)
         if name != wanted[0]:
             api.notes.add("RVN850", f"the stream is called `{name}`", at, key=True)
@@ -79,10 +80,11 @@ def _named(
     return named
 
 
-def _words(path: str) -> list[str]:
+def _words(path: str, *, versions: bool = False) -> list[str]:
     """Return the words of a path that name something; its last one tells what it lists."""
     words = [re.sub(r"\.(json|xml|ya?ml|php|aspx?)$", "", word) for word in path.split("/")]
     words = [word for word in words if legal_name(word)]
+    words = words if versions else [word for word in words if not _VERSION.fullmatch(word)]
     while len(words) > 1 and words[-1].casefold() in _GENERIC:
         words.pop()
     return words or ["records"]
@@ -95,7 +97,7 @@ def stream_of(api: Api, operation: ListOperation) -> dict[str, Any] | None:
         api.notes.count("RVN854", "the operation returns no list of objects", operation.at)
         return None
     stream: dict[str, Any] = {"name": operation.name}
-    key = _primary_key(operation.name, schema)
+    key = _primary_key(_words(operation.path)[-1], schema)
     cursor = _cursor(api, operation, schema)
     if key:
         stream["primary_key"] = [key]
@@ -118,7 +120,7 @@ def _described(operation: ListOperation, schema: dict[str, Any]) -> dict[str, An
     return {"description": f"{own}\n\n{source}" if own else source, **kind, **rest}
 
 
-def _primary_key(stream: str, schema: dict[str, Any]) -> str:
+def _primary_key(thing: str, schema: dict[str, Any]) -> str:
     """Return the one field that evidently identifies a record; empty where there is none."""
     fields, required = fields_of(schema), required_of(schema)
     scalars = {
@@ -127,9 +129,10 @@ def _primary_key(stream: str, schema: dict[str, Any]) -> str:
     plain = [name for name in scalars if name in {"id", "Id", "ID", "_id"}]
     if len(plain) == 1:
         return plain[0]
-    singular = stream.casefold().removesuffix("s")
+    thing = re.sub("[^a-z0-9]", "", thing.casefold())
+    singular = thing.removesuffix("s")
     own = [
-        n for n in scalars if re.sub("[_-]", "", n).casefold() in {f"{singular}id", f"{stream}id"}
+        n for n in scalars if re.sub("[_-]", "", n).casefold() in {f"{singular}id", f"{thing}id"}
     ]
     own = [name for name in own if name in required]
     if len(own) == 1:

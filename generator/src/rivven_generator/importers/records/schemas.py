@@ -65,7 +65,7 @@ class RecordSchemas:
     def record(self, at: Path) -> Schema:
         """Return the record schema at `at`, with just the definitions that it needs."""
         root, size = self._definition(at)
-        whole: Schema = dict(root) if isinstance(root, dict) else {}
+        whole: Schema = {**(root if isinstance(root, dict) else {}), **self._described(at)}
         own = self._end_name(at)
         definitions: Schema = {}
         waiting = definitions_of(whole)
@@ -85,6 +85,16 @@ class RecordSchemas:
         if definitions:
             whole["$defs"] = definitions
         return self._finished(whole, {f"#/$defs/{own}": "#"} if own else {}, at)
+
+    def _described(self, at: Path) -> Schema:
+        """Return what a reference to the record says about it."""
+        node = self._references.value(at)
+        beside = node if isinstance(node, dict) and "$ref" in node else {}
+        return {
+            word: text
+            for word in ("title", "description")
+            if isinstance(text := beside.get(word), str)
+        }
 
     def _finished(self, whole: Schema, renamed: dict[str, str], at: Path) -> Schema:
         found, cut = trimmed(whole, renamed)
