@@ -130,7 +130,7 @@ ANYTHING = st.recursive(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(ANYTHING | st.builds(lambda keys: airbyte(**keys), st.dictionaries(st.sampled_from(WORDS.split()[2:]), ANYTHING)), max_size=3))  # fmt: skip
 def test_any_list_of_streams_is_imported(entries: list[Any]) -> None:
     streams, _ = imported({"streams": entries})

@@ -334,7 +334,7 @@ def replaced(value: Any, at: tuple[Any, ...], other: Any) -> Any:
     return found
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.sampled_from(places(SOUND)[1:]), ANYTHING)
 def test_any_document_is_imported_or_refused(at: tuple[Any, ...], other: Any) -> None:
     value = replaced(SOUND, at, other)

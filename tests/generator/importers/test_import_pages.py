@@ -71,7 +71,7 @@ def codes_of(kind: str, text: str, folder: Path) -> set[str]:
         return {problem.code for problem in error.problems}
 
 
-@pytest.mark.parametrize("code", sorted(CODES))
+@pytest.mark.parametrize("code", sorted(code for code in CODES if "RVN840" <= code < "RVN880"))
 def test_the_example_of_the_page_gets_its_code(code: str, tmp_path: Path) -> None:
     blocks = re.findall(r"^```(.*?)\n(.*?)^```$", page(code), re.MULTILINE | re.DOTALL)
     assert len(blocks) == 1

@@ -306,7 +306,7 @@ def has_closed_part(node: Any) -> bool:
     return closed or any(map(has_closed_part, node.values()))
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(objects(SCHEMAS), SCALARS | objects(SCALARS), objects(SCALARS), st.lists(VALUES, max_size=6))
 def test_the_record_schema_accepts_what_draft_4_accepts(
     schema: JsonObject, one: JsonObject, other: JsonObject, values: list[Any]
@@ -346,7 +346,7 @@ def with_nulls(node: Any, draw: Any) -> Any:
     return found
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())
 def test_nullable_means_what_the_type_null_means(data: st.DataObject) -> None:
     plain = with_nulls(data.draw(objects(SCALARS | objects(SCALARS))), data.draw)
@@ -398,7 +398,7 @@ LEAVES = st.one_of(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.recursive(
         LEAVES,
