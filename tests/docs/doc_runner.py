@@ -41,7 +41,7 @@ from rivven_generator.load import load_manifest
 
 _BIN = Path(sys.executable).parent
 _TIMEOUT_S = 60
-_GENERATOR_COMMAND = re.compile(r"rivven (new|generate|validate)\b[^|&;<>$`]*")
+_GENERATOR_COMMAND = re.compile(r"rivven (new|generate|validate|import|infer)\b[^|&;<>$`]*")
 _VARIES = (
     (re.compile(r"\b[0-9]+ ms\b"), "N ms"),
     (re.compile(r"\b[0-9]+\.[0-9]+ ?s\b"), "N s"),
@@ -133,13 +133,13 @@ class PageRunner:
         self._output = shown.getvalue()
 
     def _yaml(self, block: Block) -> None:
-        _allow(block, words={"fragment", "config"}, options={"file", "invalid", "of"})
+        _allow(block, words={"fragment", "config", "foreign"}, options={"file", "invalid", "of"})
         value = yaml.safe_load(block.text)
         text = block.text
         if "fragment" in block.words:
             value = _whole(block, value)
             text = yaml.safe_dump(value, sort_keys=False)
-        if "config" not in block.words:
+        if block.words.isdisjoint({"config", "foreign"}):
             self._load(block, value, text)
         if "file" in block.options:
             self._write(block)

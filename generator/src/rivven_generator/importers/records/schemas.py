@@ -164,12 +164,19 @@ class RecordSchemas:
         elif form == "schemas":
             own[word] = [self._convert((*found.at, i)) for i in range(len(found.value))]
         elif form == "named schemas":
-            names = self._patterns(found) if word == "patternProperties" else list(found.value)
+            names = self._patterns(found) if word == "patternProperties" else self._fields(found)
             own[word] = {name: self._convert((*found.at, name)) for name in names}
         elif word == "required" and isinstance(found.value, bool):
             self._notes.add("RVN845", "`required` of a property is written in its object", found.at)
         else:
             own[word] = found.value
+
+    def _fields(self, found: Word) -> list[str]:
+        is_misplaced = isinstance(found.value.get("$ref"), str)
+        if is_misplaced:
+            reason = "a reference stands among names; what it leads to is left out"
+            self._notes.add("RVN848", reason, (*found.at, "$ref"))
+        return [name for name in found.value if name != "$ref" or not is_misplaced]
 
     def _patterns(self, found: Word) -> list[str]:
         fine = [pattern for pattern in found.value if is_pattern(pattern)]
