@@ -42,7 +42,7 @@ from rivven_generator.load import load_manifest
 
 _BIN = Path(sys.executable).parent
 _TIMEOUT_S = 60
-_GENERATOR_COMMAND = re.compile(r"rivven (new|generate|validate|import)\b[^|&;<>$`]*")
+_GENERATOR_COMMAND = re.compile(r"rivven (new|generate|validate|import|infer)\b[^|&;<>$`]*")
 _VARIES = (
     (re.compile(r"\b[0-9]+ ms\b"), "N ms"),
     (re.compile(r"\b[0-9]+\.[0-9]+ ?s\b"), "N s"),
@@ -140,7 +140,7 @@ class PageRunner:
         if "fragment" in block.words:
             value = _whole(block, value)
             text = yaml.safe_dump(value, sort_keys=False)
-        if not {"config", "foreign"} & set(block.words):
+        if block.words.isdisjoint({"config", "foreign"}):
             self._load(block, value, text)
         if "file" in block.options:
             self._write(block)

@@ -20,6 +20,9 @@ COMMANDS: Final = {
     "import": LazyCommand(
         "rivven_generator.cli.import_:import_", "Make a manifest from another tool's."
     ),
+    "infer": LazyCommand(
+        "rivven_generator.cli.infer:infer", "Make a stream's schema from sample records."
+    ),
     **RUNTIME_COMMANDS,
     "schema": LazyCommand(
         "rivven_generator.cli.schema:schema", "Print a JSON Schema for editors and forms."

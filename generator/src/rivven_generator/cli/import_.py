@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from rivven_generator.importers.notes import Imported, Note
 
-_FORMATS = ("airbyte-spec", "singer-settings", "conduit", "json-schema")
+_FORMATS = ("airbyte-spec", "singer-settings", "conduit", "json-schema", "openapi")
 _BAD_INPUT = 2
 
 
@@ -27,6 +27,9 @@ _BAD_INPUT = 2
     help="What the connector is; default: what FILE says, else source.",
 )
 @click.option("--name", callback=check_name, help="Its name; default: made from what FILE says.")
+@click.option(
+    "--catalog", metavar="FILE", help="Take the streams of this Airbyte or Singer catalog."
+)
 @click.option("--output", metavar="MANIFEST", help="Write to this new file instead of the screen.")
 @click.option("--closed", is_flag=True, help="Refuse undeclared properties where FILE is silent.")
 @click.option("--strict", is_flag=True, help="Fail, and write nothing, if anything was dropped.")
@@ -37,6 +40,7 @@ def import_(
     *,
     kind: Literal["source", "sink", "transform"] | None,
     name: str | None,
+    catalog: str | None,
     output: str | None,
     closed: bool,
     strict: bool,
@@ -46,32 +50,46 @@ def import_(
 
     FORMAT is airbyte-spec (spec.json, spec.yaml or a low-code manifest.yaml), singer-settings (a
     Meltano plugin, a meltano.yml, or what `--about --format=json` prints), conduit
-    (connector.yaml) or json-schema. The manifest goes to the screen and notes about it to stderr:
-    what was repaired, and what a manifest cannot say and was dropped. FILE is only read; nothing
-    that it refers to is fetched.
+    (connector.yaml), json-schema or openapi (OpenAPI 3, Swagger 2). The manifest goes to the screen
+    and notes about it to stderr: what was repaired, and what a manifest cannot say and was dropped.
+    FILE is only read; nothing that it refers to is fetched.
 
     \b
     Example:
       rivven import airbyte-spec spec.yaml --output connector.yaml
       rivven new source my-source --manifest connector.yaml
     """
-    from rivven_generator.importers.formats import import_file  # noqa: PLC0415  # heavy
+    from rivven_generator.importers.formats import add_catalog, import_file  # noqa: PLC0415  # heavy
 
     imported = import_file(format_name, file, kind=kind, name=name, closed=closed)
-    dropped = [note for note in imported.notes if note.outcome == "dropped"]
-    refused = strict and bool(dropped)
+    found = [(file, imported.notes)]
+    if catalog is not None:
+        _check_catalog(imported)
+        imported, notes = add_catalog(imported, catalog)
+        found.append((catalog, notes))
+    dropped = [(path, [n for n in notes if n.outcome == "dropped"]) for path, notes in found]
+    lost = sum(len(notes) for _, notes in dropped)
+    refused = strict and lost > 0
     if as_json:
-        _echo_json(imported, refused=refused)
+        _echo_json(imported, found, refused=refused)
     else:
-        _echo_notes(dropped if refused else imported.notes, file)
+        for path, shown in dropped if refused else found:
+            _echo_notes(shown, path)
     if refused:
-        click.echo(f"refused: {len(dropped)} dropped, and --strict allows none", err=True)
+        click.echo(f"refused: {lost} dropped, and --strict allows none", err=True)
         return _BAD_INPUT
     if output is not None:
         _write(output, imported)
     if not as_json:
         _echo_result(imported, output)
     return 0
+
+
+def _check_catalog(imported: Imported) -> None:
+    if imported.manifest["kind"] != "source":
+        raise click.UsageError("only a source has streams; --catalog does not go with another kind")
+    if "streams" in imported.manifest:
+        raise click.UsageError("FILE describes streams itself; leave --catalog out")
 
 
 def _write(path: str, imported: Imported) -> None:
@@ -121,11 +139,13 @@ def _echo_notes(notes: Sequence[Note], file: str) -> None:
         click.echo(f"and {quiet} lossless; --json lists them", err=True)
 
 
-def _echo_json(imported: Imported, *, refused: bool) -> None:
+def _echo_json(
+    imported: Imported, found: Sequence[tuple[str, Sequence[Note]]], *, refused: bool
+) -> None:
     import json  # noqa: PLC0415
 
     value = {
         "manifest": None if refused else imported.manifest,
-        "notes": [note.to_dict() for note in imported.notes],
+        "notes": [{"path": path, **note.to_dict()} for path, notes in found for note in notes],
     }
     click.echo(json.dumps(value, indent=2))

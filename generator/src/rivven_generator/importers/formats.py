@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, Protocol
 
 from rivven_connect.documents import Document, Limits, load_document
-from rivven_generator.importers.notes import Imported
+from rivven_generator.importers.notes import Imported, Note
 from rivven_generator.manifest import Kind
 
 _MOST_BYTES: Final = 8 * 1024 * 1024
@@ -16,6 +18,7 @@ _IMPORTERS: Final = {
     "singer-settings": "singer:import_singer",
     "conduit": "conduit:import_conduit",
     "json-schema": "json_schema:import_json_schema",
+    "openapi": "openapi:import_openapi",
 }
 FORMATS: Final = tuple(_IMPORTERS)
 """Names of the formats, as the command line takes them."""
@@ -61,3 +64,16 @@ def import_file(
         importlib.import_module(f"rivven_generator.importers.{module}"), function
     )
     return importer(load_foreign(path), kind=kind, name=name, closed=closed)
+
+
+def add_catalog(imported: Imported, path: Path | str) -> tuple[Imported, Sequence[Note]]:
+    """Return the manifest with the streams of the catalog at `path`, and the notes about it.
+
+    Raises:
+        InputError: located problems; the file is no catalog.
+    """
+    from rivven_generator.importers.catalogs import import_streams  # noqa: PLC0415  # as above
+    from rivven_generator.importers.manifest_streams import with_streams  # noqa: PLC0415
+
+    streams, notes = import_streams(load_foreign(path), connector=imported.manifest["name"])
+    return dataclasses.replace(imported, manifest=with_streams(imported.manifest, streams)), notes

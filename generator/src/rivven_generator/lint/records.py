@@ -57,7 +57,7 @@ def references(record: Subject) -> Iterator[Problem]:
     """References stay inside the document, lead somewhere, and not only to one another."""
     for path, node in _mappings(record.root):
         reference = node.get("$ref")
-        if isinstance(reference, Mapping) or reference is None:
+        if isinstance(reference, (Mapping, bool)) or reference is None:
             continue  # a field called `$ref`
         reason = _reason_against(record.root, reference)
         if reason:

@@ -84,7 +84,7 @@ def nothing_looks_real(config: Subject) -> Iterator[Problem]:
                 yield _looks_real(config, (*path, word))
         named = str(path[-1]) if len(path) > 1 and path[-2] == "properties" else ""
         default = None if node.get("secret") else node.get("default")
-        if named and _is_secret_name(named) and isinstance(default, str) and len(default) >= 6:
+        if named and is_secret_name(named) and isinstance(default, str) and len(default) >= 6:
             yield _looks_real(config, (*path, "default"))
 
 
@@ -115,7 +115,7 @@ def unmarked(config: Subject) -> Iterator[Problem]:
     for path, node in walk(config.root):
         for name, child in node.get("properties", {}).items():
             schema = resolve(config.root, child)
-            if "string" in types_of(schema) and "secret" not in schema and _is_secret_name(name):
+            if "string" in types_of(schema) and "secret" not in schema and is_secret_name(name):
                 shown = escape_text(name, limit=60)
                 yield config.problem(
                     "RVN330",
@@ -126,5 +126,6 @@ def unmarked(config: Subject) -> Iterator[Problem]:
                 )
 
 
-def _is_secret_name(name: str) -> bool:
+def is_secret_name(name: str) -> bool:
+    """Return whether a property of this name is likely to be secret."""
     return _SECRET_NAME.search(naming.identifier(name)) is not None

@@ -1,0 +1,53 @@
+"""Streams in a manifest: how many fit, and where they stand."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+_ROOM: Final = 960_000
+"""Bytes for the streams; a manifest has at most 1 MiB."""
+_DEEPEST_PROSE: Final = 60
+"""Columns of indentation from which on a line may hold as little as one word."""
+
+
+def fitting(streams: Sequence[dict[str, Any]]) -> Iterator[bool]:
+    """Yield for each stream whether it fits into the manifest, beside those before it that do."""
+    used = 0
+    for stream in streams:
+        size = _most_bytes(stream)
+        fits = used + size <= _ROOM
+        used += size if fits else 0
+        yield fits
+
+
+def _most_bytes(stream: dict[str, Any]) -> int:
+    """Return the bytes that a stream has as YAML, or a little more."""
+    size = 0
+    waiting: list[tuple[Any, int]] = [(stream, 4)]
+    while waiting:
+        value, indent = waiting.pop()
+        if isinstance(value, dict):
+            size += sum(indent + _escaped(key) + 3 for key in value)
+            waiting += [(item, indent + 2) for item in value.values()]
+        elif isinstance(value, list):
+            size += (indent + 3) * len(value)
+            waiting += [(item, indent + 2) for item in value]
+        elif isinstance(value, str):
+            words = value.count(" ") if indent > _DEEPEST_PROSE else len(value) // 40
+            size += _escaped(value) + (value.count("\n") + words + 1) * (indent + 2)
+        else:
+            size += len(json.dumps(value)) + 1
+    return size
+
+
+def _escaped(text: str) -> int:
+    return len(json.dumps(text))
+
+
+def with_streams(manifest: Mapping[str, Any], streams: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return the manifest with its streams where a person would write them: before the tests."""
+    rest = {key: value for key, value in manifest.items() if key != "tests"}
+    tests = {"tests": manifest["tests"]} if "tests" in manifest else {}
+    return {**rest, "streams": list(streams), **tests} if streams else dict(manifest)
