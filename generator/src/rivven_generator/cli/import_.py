@@ -18,7 +18,22 @@ _FORMATS = ("airbyte-spec", "singer-settings", "conduit", "json-schema", "openap
 _BAD_INPUT = 2
 
 
-@click.command(name="import")
+@click.command(
+    name="import",
+    help="""Make a connector.yaml from another tool's description of a connector.
+
+    FORMAT is airbyte-spec (spec.json, spec.yaml or a low-code manifest.yaml), singer-settings (a
+    Meltano plugin, a meltano.yml, or what `--about --format=json` prints), conduit
+    (connector.yaml), json-schema or openapi (OpenAPI 3, Swagger 2). The manifest goes to the screen
+    and notes about it to stderr: what was repaired, and what a manifest cannot say and was dropped.
+    FILE is only read; nothing that it refers to is fetched.
+
+    \b
+    Example:
+      rivven import airbyte-spec spec.yaml --output connector.yaml
+      rivven new source my-source --manifest connector.yaml
+    """,
+)
 @click.argument("format_name", metavar="FORMAT", type=click.Choice(_FORMATS))
 @click.argument("file", metavar="FILE")
 @click.option(
@@ -46,19 +61,7 @@ def import_(
     strict: bool,
     as_json: bool,
 ) -> int:
-    r"""Make a connector.yaml from another tool's description of a connector.
-
-    FORMAT is airbyte-spec (spec.json, spec.yaml or a low-code manifest.yaml), singer-settings (a
-    Meltano plugin, a meltano.yml, or what `--about --format=json` prints), conduit
-    (connector.yaml), json-schema or openapi (OpenAPI 3, Swagger 2). The manifest goes to the screen
-    and notes about it to stderr: what was repaired, and what a manifest cannot say and was dropped.
-    FILE is only read; nothing that it refers to is fetched.
-
-    \b
-    Example:
-      rivven import airbyte-spec spec.yaml --output connector.yaml
-      rivven new source my-source --manifest connector.yaml
-    """
+    """Print or write the manifest; return the exit code."""
     from rivven_generator.importers.formats import add_catalog, import_file  # noqa: PLC0415  # heavy
 
     imported = import_file(format_name, file, kind=kind, name=name, closed=closed)

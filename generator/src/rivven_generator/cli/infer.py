@@ -29,7 +29,18 @@ def _check_stream(
     return name
 
 
-@click.command()
+@click.command(
+    help="""Make a stream's schema from sample records, one JSON object per line.
+
+    FILE is a JSON Lines file, or - for standard input. What it prints belongs under `streams` of a
+    connector.yaml; notes go to stderr. Every record of the sample is valid under the schema, and no
+    value of one is in it.
+
+    \b
+    Example:
+      rivven infer orders.jsonl --primary-key id --cursor updated_at
+    """,
+)
 @click.argument("file", metavar="FILE")
 @click.option("--name", metavar="STREAM", callback=_check_stream, help="Default: from FILE's name.")
 @click.option("--primary-key", metavar="FIELD", multiple=True, help="May be given several times.")
@@ -45,16 +56,7 @@ def infer(
     limit: int | None,
     as_json: bool,
 ) -> None:
-    r"""Make a stream's schema from sample records, one JSON object per line.
-
-    FILE is a JSON Lines file, or - for standard input. What it prints belongs under `streams` of a
-    connector.yaml; notes go to stderr. Every record of the sample is valid under the schema, and no
-    value of one is in it.
-
-    \b
-    Example:
-      rivven infer orders.jsonl --primary-key id --cursor updated_at
-    """
+    """Print the stream that the sample describes."""
     from rivven_generator.importers.samples import infer_stream  # noqa: PLC0415  # heavy
     from rivven_generator.importers.stream_names import legal_name  # noqa: PLC0415
 
