@@ -155,6 +155,32 @@ def test_objects_under_all_of_become_one_object() -> None:
     assert codes(notes) == {"RVN841", "RVN842"}
 
 
+def test_all_that_the_parts_require_is_required() -> None:
+    parts = [
+        {"type": "object", "required": [name], "minProperties": n} for n, name in enumerate("ab")
+    ]
+    found, _ = converted({"allOf": parts, "required": ["c"]})
+    assert found == {
+        "type": "object",
+        "required": ["a", "b", "c"],
+        "minProperties": 0,
+        "allOf": [{"minProperties": 1}],
+    }
+
+
+def test_what_is_beside_a_reference_under_all_of_is_merged_as_well() -> None:
+    base = {"type": "object", "properties": {"id": {}}}
+    part = {"$ref": "#/$defs/Base", "required": ["id"]}
+    schema = {"$defs": {"Base": base}, "allOf": [part, {"properties": {"name": {}}}]}
+    found, _ = converted(schema, MODERN)
+    assert found == {
+        "type": "object",
+        "required": ["id"],
+        "properties": {"id": {}, "name": {}},
+    }
+    assert "required" not in converted(schema)[0]
+
+
 def test_parts_that_contradict_each_other_stay_apart() -> None:
     found, _ = converted(
         {"allOf": [field({"type": "string"}), field({"type": "integer"}), {"minProperties": 1}]}
