@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from rivven_generator.importers.yaml_text import manifest_yaml
+
 _ROOM: Final = 960_000
 """Bytes for the streams; a manifest has at most 1 MiB."""
 _DEEPEST_PROSE: Final = 60
@@ -14,11 +16,15 @@ _DEEPEST_PROSE: Final = 60
 
 def fitting(streams: Sequence[dict[str, Any]]) -> Iterator[bool]:
     """Yield for each stream whether it fits into the manifest, beside those before it that do."""
+    most = [_most_bytes(stream) for stream in streams]
+    is_close = sum(most) > _ROOM
     used = 0
-    for stream in streams:
-        size = _most_bytes(stream)
-        fits = used + size <= _ROOM
-        used += size if fits else 0
+    for stream, size in zip(streams, most, strict=True):
+        # What surely fits, or surely does not, need not be written to be measured.
+        is_worth_it = is_close and used < _ROOM and size < 3 * _ROOM
+        exact = len(manifest_yaml({"streams": [stream]}).encode()) if is_worth_it else size
+        fits = used + exact <= _ROOM
+        used += exact if fits else 0
         yield fits
 
 
