@@ -162,9 +162,9 @@ class _Builder:
             step = max(1, -(-len(places) // left)) if left > 0 else len(places) + 1
             chosen = set(places[::step]) if left > 0 else set()
             self.left_out += len(places) - len(chosen) if rank == MUST else 0
-            for number in chosen if rank > MUST else places:
+            for number in sorted(chosen):
                 case = self._built(groups[number])
-                if case is not None and number in chosen:
+                if case is not None:
                     found[number] = case
         return list({found[number].source: found[number] for number in sorted(found)}.values())
 
