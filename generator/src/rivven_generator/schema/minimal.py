@@ -30,6 +30,8 @@ _BY_FORMAT = {
 _BY_VALIDATOR = {"cron": "0 * * * *", "host": "example.com"}
 _SECRET = "not-a-real-secret"  # noqa: S105 - a placeholder that says so
 _MOST_VALUES = 10_000
+_CHARACTERS_PER_VALUE = 100
+"""A long text counts as this many values: what is derived is written into several files."""
 
 
 class _CannotDerive(Exception):
@@ -93,6 +95,7 @@ class _Derivation:
                 value: Any = _number(schema, whole=kind == "integer")
             case "string":
                 value = _string(schema)
+                self._left -= len(value) // _CHARACTERS_PER_VALUE
             case "array":
                 value = self._array(schema)
             case "object":
