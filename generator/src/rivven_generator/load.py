@@ -87,13 +87,13 @@ def _with_record_schemas(document: Document) -> tuple[Any, dict[int, Document], 
             continue
         try:
             files[index] = _load_record_schema(document, index, name)
-            room -= len(files[index].text)
-            if room < 0:
-                _refuse_more(document, index)
             loaded.append({**stream, "schema": files[index].value})
         except InputError as error:
             problems += error.problems
             loaded.append({**stream, "schema": {}})
+        room -= len(files[index].text) if index in files else 0
+        if room < 0:
+            _refuse_more(document, index)
     return {**document.value, "streams": loaded}, files, problems
 
 
