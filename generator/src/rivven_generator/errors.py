@@ -26,6 +26,7 @@ _MANIFEST = {
     "RVN215": "limits contradict each other",
     "RVN216": "text holds invisible characters",
     "RVN217": "keys contradict each other",
+    "RVN218": "too long, or too many",
 }
 
 _CONFIG = {

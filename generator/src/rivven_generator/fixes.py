@@ -28,6 +28,7 @@ FIXES: Mapping[str, str] = MappingProxyType(
         "RVN215": "make the smaller limit at most the larger one",
         "RVN216": "remove the characters",
         "RVN217": "keep one of the keys",
+        "RVN218": "describe less; values without end belong into the data, not into its description",
         "RVN300": "write type: object at the top of `config`",
         "RVN301": "remove the keyword, or check its spelling",
         "RVN302": "write the keyword's value in the form that is named",

@@ -19,6 +19,8 @@ def literal(value: object) -> str:
     Raises:
         TypeError: the value is not made of JSON types.
     """
+    if isinstance(value, str):  # most are, and `flat` would say the same
+        return quoted(value)
     return flat(ast.parse(_plain(value), mode="eval").body)
 
 

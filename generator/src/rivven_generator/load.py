@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from rivven_connect.documents import Document, InputError, Problem, load_document
 from rivven_generator.fixes import with_fix
-from rivven_generator.lint import lint
+from rivven_generator.lint import limits, lint
 from rivven_generator.lint.subject import Subject
 from rivven_generator.manifest import Manifest
 from rivven_generator.structure import check_structure
 
 MANIFEST_FILE = "connector.yaml"
+
+_MOST_PROBLEMS = 100
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -36,7 +39,10 @@ def load_manifest(path: Path | str) -> LoadedManifest:
     sorted by place.
     """
     path = Path(path)
-    return check_manifest(load_document(path / MANIFEST_FILE if path.is_dir() else path))
+    document = load_document(
+        path / MANIFEST_FILE if path.is_dir() else path, limits=limits.FILE_LIMITS
+    )
+    return check_manifest(document)
 
 
 def check_manifest(document: Document) -> LoadedManifest:
@@ -45,7 +51,9 @@ def check_manifest(document: Document) -> LoadedManifest:
     Record schemas that it names are read from beside the document's path. Raises `InputError` with
     all errors, sorted by place.
     """
+    _require(limits.of_manifest(document))
     value, files, problems = _with_record_schemas(document)
+    _require(limits.of_records(document, value))
     manifest, found = check_structure(document, value)
     problems += found
     problems += lint(document, value, manifest, _record_subjects(document, value, files))
@@ -55,6 +63,13 @@ def check_manifest(document: Document) -> LoadedManifest:
     by_name = {manifest.streams[index].name: file for index, file in files.items()}
     warnings = _sorted([p for p in problems if p.severity == "warning"], document)
     return LoadedManifest(manifest, document, by_name, warnings)
+
+
+def _require(problems: Iterable[Problem]) -> None:
+    """Return if there are none; what is too large is not looked at further."""
+    found = [with_fix(problem) for problem in islice(problems, _MOST_PROBLEMS)]
+    if found:
+        raise InputError(found)
 
 
 def _sorted(problems: Sequence[Problem], document: Document) -> list[Problem]:
@@ -73,6 +88,7 @@ def _with_record_schemas(document: Document) -> tuple[Any, dict[int, Document], 
     files: dict[int, Document] = {}
     problems: list[Problem] = []
     loaded: list[Any] = []
+    room = limits.MOST_RECORD_CHARACTERS
     for index, stream in enumerate(streams):
         name = stream.get("schema") if isinstance(stream, dict) else None
         if not isinstance(name, str):
@@ -84,6 +100,9 @@ def _with_record_schemas(document: Document) -> tuple[Any, dict[int, Document], 
         except InputError as error:
             problems += error.problems
             loaded.append({**stream, "schema": {}})
+        room -= len(files[index].text) if index in files else 0
+        if room < 0:
+            _refuse_more(document, index)
     return {**document.value, "streams": loaded}, files, problems
 
 
@@ -105,8 +124,15 @@ def _load_record_schema(document: Document, index: int, name: str) -> Document:
         raise InputError(
             [document.problem("RVN404", f"the schema file {reason}", ("streams", index, "schema"))]
         )
-    loaded = load_document(target)
-    return dataclasses.replace(loaded, path=Path(document.path).parent / name)
+    loaded = load_document(target, limits=limits.FILE_LIMITS)
+    loaded = dataclasses.replace(loaded, path=Path(document.path).parent / name)
+    _require(limits.of_record_schema(loaded))
+    return loaded
+
+
+def _refuse_more(document: Document, index: int) -> NoReturn:
+    message = f"the schema files have more than {limits.MOST_RECORD_CHARACTERS} characters together"
+    raise InputError([with_fix(document.problem("RVN218", message, ("streams", index, "schema")))])
 
 
 def _record_subjects(

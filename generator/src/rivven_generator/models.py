@@ -9,6 +9,7 @@ So no manifest text can become code in it (ADR 2).
 from __future__ import annotations
 
 import ast
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,27 @@ def class_shapes(
         root: the class that refers to all others, directly or not.
         classes: class name -> field key -> shape (`LEAF`, `reference(...)`, an array, a map, a union).
     """
+    alike = {name: _first_alike(fields) for name, fields in classes.items()}
+    distinct = {
+        name: {key: classes[name][key] for key in dict.fromkeys(firsts.values())}
+        for name, firsts in alike.items()
+    }
+    found = _generated(root, distinct)
+    return {name: {key: found[name][first] for key, first in alike[name].items()} for name in found}
+
+
+def _first_alike(fields: Mapping[str, Any]) -> dict[str, str]:
+    """Return for each field the first one of the same shape: a shape is spelt alike wherever it is.
+
+    Most fields of a large class are leaves, and the library needs a millisecond for each field.
+    """
+    firsts: dict[str, str] = {}
+    return {key: firsts.setdefault(json.dumps(shape), key) for key, shape in fields.items()}
+
+
+def _generated(
+    root: str, classes: Mapping[str, Mapping[str, Any]]
+) -> dict[str, dict[str, ast.expr]]:
     from datamodel_code_generator import generate  # noqa: PLC0415  # costs half a second
     from datamodel_code_generator.enums import DataModelType, InputFileType  # noqa: PLC0415
     from datamodel_code_generator.format import Formatter, PythonVersion  # noqa: PLC0415

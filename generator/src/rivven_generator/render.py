@@ -18,11 +18,11 @@ import jinja2
 from rivven_connect.documents import escape_text
 from rivven_generator import layout
 from rivven_generator.docstrings import docstring
+from rivven_generator.invisible import INVISIBLE
 
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]#|<>~&])")
 _OPENS_BLOCK = re.compile(r"^(\d*)([-+=.)])")
 _CODE_SPAN = re.compile(r"(?<!`)(`[^`|]+`)(?!`)")
-_INVISIBLE = re.compile("[\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]")
 
 
 @functools.cache
@@ -75,7 +75,7 @@ def toml_text(value: Any) -> str:
 
 def code_text(text: Any) -> str:
     """Return a text as a Markdown code span that also stands in a table; nothing for no text."""
-    line = " ".join(_INVISIBLE.sub("", str(text)).split()).replace("|", "\\|")
+    line = " ".join(INVISIBLE.sub("", str(text)).split()).replace("|", "\\|")
     if not line:
         return ""
     fence = "`" * (max(map(len, re.findall("`+", line)), default=0) + 1)
@@ -101,7 +101,7 @@ def markdown_text(text: Any) -> str:
 
     A code span stays one: a description may say `name` and mean it.
     """
-    line = " ".join(_INVISIBLE.sub("", str(text)).split())
+    line = " ".join(INVISIBLE.sub("", str(text)).split())
     parts = _CODE_SPAN.split(line)
     shown = "".join(
         part if index % 2 else _MARKDOWN.sub(r"\\\1", part) for index, part in enumerate(parts)

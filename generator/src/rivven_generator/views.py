@@ -218,10 +218,9 @@ def _key_type(text: str, *, required: bool) -> str:
 
 
 def _names_in(sources: Iterable[str]) -> set[str]:
-    """Return every name that the source texts use."""
+    """Return every name that the source texts, each a statement, use."""
     return {
         node.id
-        for source in sources
-        for node in ast.walk(ast.parse(source))
+        for node in ast.walk(ast.parse("\n".join(sources)))
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
     }

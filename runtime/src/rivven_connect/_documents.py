@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from rivven_connect._nodes import Node, Position, Problems
-from rivven_connect._parsing import parse_text
+from rivven_connect._parsing import Limits, parse_text
 from rivven_connect._problems import Problem
 
 DOCUMENT_CODES = {
@@ -43,14 +43,6 @@ DOCUMENT_CODES = {
 
 JsonValue: TypeAlias = Any
 Key: TypeAlias = str | int
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Limits:
-    """How large a document may be."""
-
-    max_bytes: int = 1024 * 1024
-    max_depth: int = 64
 
 
 DEFAULT_LIMITS = Limits()
@@ -154,7 +146,7 @@ def parse_document(
     problems = Problems(path)
     decoded = _decode(text, problems, limits)
     json = str(path).endswith(".json") or (foreign and _is_json(decoded))
-    root = parse_text(decoded, problems, max_depth=limits.max_depth, json=json, foreign=foreign)
+    root = parse_text(decoded, problems, limits, json=json, foreign=foreign)
     problems.raise_if_any()
     if mapping and not isinstance(root.value, dict):
         problems.stop("RVN110", "the document must be a mapping (`key: value`)", root.position)

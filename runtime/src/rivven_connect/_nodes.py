@@ -12,6 +12,7 @@ _MOST_PROBLEMS = 100
 
 _FIXES = {
     "RVN100": "check the path and that you may read it",
+    "RVN102": "describe less in one file; data belongs into files of its own",
     "RVN104": "remove the character, or write it as an escape in quotes",
     "RVN105": "write at least one `key: value`",
     "RVN106": "flatten the structure; 64 levels are allowed",

@@ -29,6 +29,17 @@ _REFUSED_ESCAPED: Final = re.compile(
 )
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Limits:
+    """How large a document may be."""
+
+    max_bytes: int = 1024 * 1024
+    max_depth: int = 64
+    max_values: int = 100_000
+    max_entries: int = 100_000
+    """Of one list or mapping."""
+
+
 @dataclasses.dataclass(slots=True)
 class _Open:
     """A mapping or sequence whose end has not been read."""
@@ -40,7 +51,7 @@ class _Open:
 
 
 def parse_text(
-    text: str, problems: Problems, *, max_depth: int, json: bool, foreign: bool = False
+    text: str, problems: Problems, limits: Limits, *, json: bool, foreign: bool = False
 ) -> Node:
     """Return the tree of the only document in `text`; problems that allow it are collected.
 
@@ -49,8 +60,8 @@ def parse_text(
     """
     _refuse_characters(text, problems)
     if json:
-        text = json_as_yaml(text, problems, max_depth)
-    return _Builder(problems, max_depth=max_depth, json=json, foreign=foreign).build(text)
+        text = json_as_yaml(text, problems, limits.max_depth)
+    return _Builder(problems, limits, json=json, foreign=foreign).build(text)
 
 
 def _refuse_characters(text: str, problems: Problems) -> None:
@@ -64,9 +75,10 @@ def _refuse_characters(text: str, problems: Problems) -> None:
 class _Builder:
     """Turns events into nodes, without recursion."""
 
-    def __init__(self, problems: Problems, *, max_depth: int, json: bool, foreign: bool) -> None:
+    def __init__(self, problems: Problems, limits: Limits, *, json: bool, foreign: bool) -> None:
         self._problems = problems
-        self._max_depth = max_depth
+        self._limits = limits
+        self._values = 0
         self._json = json
         self._foreign = foreign
         self._open: list[_Open] = []
@@ -119,17 +131,30 @@ class _Builder:
         if top and isinstance(top.node.children, dict) and not top.waits_for_value:
             self._key(top, event, place)
             return
+        self._refuse_much(top, place)
         node = self._node(event, place)
         if top is None:
             self._root = node
         else:
             self._attach(top, node)
         if node.children is not None:
-            if len(self._open) >= self._max_depth:
+            if len(self._open) >= self._limits.max_depth:
                 self._problems.stop(
-                    "RVN106", f"nested more than {self._max_depth} levels deep", place
+                    "RVN106", f"nested more than {self._limits.max_depth} levels deep", place
                 )
             self._open.append(_Open(node))
+
+    def _refuse_much(self, top: _Open | None, place: Position) -> None:
+        self._values += 1
+        if self._values > self._limits.max_values:
+            reason = f"the file holds more than {self._limits.max_values} values"
+        elif top and len(top.node.value) >= self._limits.max_entries:
+            what = "mapping" if isinstance(top.node.children, dict) else "list"
+            reason = f"this {what} has more than {self._limits.max_entries} entries"
+            place = top.node.position
+        else:
+            return
+        self._problems.stop("RVN102", reason, place)
 
     def _node(self, event: yaml.Event, place: Position) -> Node:
         if isinstance(event, yaml.ScalarEvent):

@@ -267,7 +267,8 @@ def test_a_sink_gets_the_config_only() -> None:
 
 
 def test_streams_that_do_not_fit_are_left_out() -> None:
-    wide = {**ITEM, "description": "long words " * 10_000}
+    words = {f"f{n}": {"type": "string", "description": "long words " * 5_000} for n in range(2)}
+    wide = {**ITEM, "properties": {"id": {"type": "integer"}, **words}}
     paths = {
         f"/wide{chr(97 + i)}": list_of({"$ref": "#/components/schemas/Wide"}) for i in range(12)
     }

@@ -30,6 +30,10 @@ MOST_CASES: Final = 400
 _MOST_SITES: Final = 3
 """Bases in which a case is tried before it is given up."""
 
+_MOST_CHARACTERS: Final = 5_000_000
+"""In all tries together: a manifest of long texts must not fill the memory."""
+_SHORT_TEXT: Final = 500
+
 _SHORTEST_CANARY: Final = 4
 _BOILERPLATE: Final = "https://errors.pydantic.dev rivven_canary Secret('***')"
 """What may stand in an error anyhow: no canary may be a part of it."""
@@ -68,9 +72,9 @@ def derive_cases(
     if not bases:
         return CasesView(bases)
     sites = [site for name, config in bases.items() for site in walker.sites(name, config)]
-    groups = _groups(sites, list(rules), samples, walker)
+    groups, too_long = _groups(sites, list(rules), samples, walker)
     given, unread = invalid_cases(invalid, judge, next(iter(bases)))
-    built = _Builder(bases, judge, samples)
+    built = _Builder(bases, judge, samples, left_out=too_long)
     kept = built.choose(groups, MOST_CASES - len(given))
     refused_by_author = {case.at for case in given if case.rule == "validator"}
     return CasesView(
@@ -100,9 +104,10 @@ def known_values(walker: Walker, valid: Mapping[str, Json]) -> dict[Key, list[Js
 
 def _groups(
     sites: Sequence[Site], rules: list[Rule], samples: Samples, walker: Walker
-) -> list[_Group]:
-    """Return what is to be built, in the order of the schema."""
+) -> tuple[list[_Group], int]:
+    """Return what is to be built, in the order of the schema, and what is too long to be."""
     groups: dict[Identity, _Group] = {}
+    room, too_long = _MOST_CHARACTERS, set[Identity]()
     left_out = {
         (site.key, "optional", "", name)
         for site in sites
@@ -118,9 +123,21 @@ def _groups(
             continue
         for edge in _edges(site, rules, samples, walker, scalars=met[kind] <= _MOST_SITES):
             identity = (site.key, edge.keyword, edge.rule, edge.label)
+            length = _length(edge)
+            if length > room:
+                too_long.add(identity)
+                continue
+            room -= length
             group = groups.setdefault(identity, _Group(to_pointer(site.path), edge, []))
             group.tries += edge.tries
-    return [group for identity, group in groups.items() if identity not in left_out]
+    kept = [group for identity, group in groups.items() if identity not in left_out]
+    return kept, len(too_long - groups.keys())
+
+
+def _length(edge: Edge) -> int:
+    """Return how many characters the long texts of an edge have; short ones cost nothing to speak of."""
+    texts = [attempt.value for attempt in edge.tries if isinstance(attempt.value, str)]
+    return sum(len(text) for text in texts if len(text) > _SHORT_TEXT)
 
 
 def _edges(
@@ -147,12 +164,14 @@ def _unjudged(
 class _Builder:
     """Verifies tries, and keeps count of what could not be built."""
 
-    def __init__(self, bases: Mapping[str, Json], judge: Judge, samples: Samples) -> None:
+    def __init__(
+        self, bases: Mapping[str, Json], judge: Judge, samples: Samples, *, left_out: int
+    ) -> None:
         self._bases = bases
         self._judge = judge
         self._samples = samples
         self.uncovered: list[tuple[str, str]] = []
-        self.left_out = 0
+        self.left_out = left_out
 
     def choose(self, groups: list[_Group], room: int) -> list[AcceptView | RejectView]:
         """Return the most needed cases, spread evenly where there are too many."""
@@ -163,9 +182,9 @@ class _Builder:
             step = max(1, -(-len(places) // left)) if left > 0 else len(places) + 1
             chosen = set(places[::step]) if left > 0 else set()
             self.left_out += len(places) - len(chosen) if rank == MUST else 0
-            for number in chosen if rank > MUST else places:
+            for number in sorted(chosen):
                 case = self._built(groups[number])
-                if case is not None and number in chosen:
+                if case is not None:
                     found[number] = case
         return list({found[number].source: found[number] for number in sorted(found)}.values())
 

@@ -19,6 +19,8 @@ _ABOUT_PARTS: Final = frozenset(
 """Keywords that say nothing about a scalar, and may refer to definitions."""
 _DEEPEST: Final = 12
 _MOST_ITEMS: Final = 200
+_MOST_CHARACTERS: Final = 1_000_000
+"""In all samples together: they make up the bases, which are many."""
 _SECRET: Final = "not-a-real-secret"  # noqa: S105 - a placeholder that says so
 
 
@@ -31,6 +33,7 @@ class Samples:
         self._known = known
         self._found: dict[tuple[Key, bool], list[Json]] = {}
         self._judges: dict[int, Any] = {}
+        self._room = _MOST_CHARACTERS
 
     def known(self, key: Key) -> list[Json]:
         """Return the values that the manifest's valid configs have at a place."""
@@ -53,7 +56,7 @@ class Samples:
 
     def several(self, key: Key, raw: Mapping[str, Any], count: int, *, unique: bool) -> list[Json]:
         """Return `count` values for the place, all different if `unique`; fewer if there are not."""
-        if count > _MOST_ITEMS and unique:
+        if count > _MOST_ITEMS:
             return []
         found = self.some(key, raw)
         if not unique:
@@ -90,8 +93,12 @@ class Samples:
         for value in values:
             if len(found) >= most:
                 break
+            length = len(value) if isinstance(value, str) else 0
+            if length > self._room:
+                continue
             if not any(_same(value, other) for other in found) and self.fits(node, value):
                 found.append(value)
+                self._room -= length
         return found
 
     def _candidates(self, key: Key, node: Mapping[str, Any], *, full: bool) -> Iterator[Json]:

@@ -65,6 +65,7 @@ def _check(folder: str, *, full: bool, as_json: bool) -> None:
         lock = load_lock(disk)
         fresh = not full and lock is not None and is_fresh(disk, lock)
     if not fresh:
+        gc.disable()  # as below
         from rivven_generator.generate import check_project  # noqa: PLC0415
 
         check_project(folder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from typing import TYPE_CHECKING, Literal
@@ -43,6 +44,7 @@ def new(
         raise click.UsageError("--embedded and --tests go together")
     if embedded is not None and directory is not None:
         raise click.UsageError("--embedded and --directory exclude each other")
+    gc.disable()  # as for `generate`
     from rivven_generator.scaffold import Request, new_project  # noqa: PLC0415  # loads all templates
 
     request = Request(

@@ -9,6 +9,7 @@ from rivven_connect.documents import Document, InputError, Problem, parse_docume
 from rivven_generator.importers.mending import mend, node_at
 from rivven_generator.importers.notes import Imported, Notes, Path
 from rivven_generator.importers.yaml_text import manifest_yaml
+from rivven_generator.lint.limits import FILE_LIMITS
 from rivven_generator.load import MANIFEST_FILE, check_manifest
 from rivven_generator.schema import minimal_config
 
@@ -38,7 +39,8 @@ def finished(
 def _verdict(draft: dict[str, Any]) -> tuple[Sequence[Problem], Any]:
     """Return what is wrong with the draft, and a config that it accepts."""
     try:
-        loaded = check_manifest(parse_document(manifest_yaml(draft), path=MANIFEST_FILE))
+        text = manifest_yaml(draft)
+        loaded = check_manifest(parse_document(text, path=MANIFEST_FILE, limits=FILE_LIMITS))
     except InputError as error:
         return error.problems, None
     broken = [problem for problem in loaded.warnings if problem.code == _EXAMPLES]

@@ -10,6 +10,9 @@ from rivven_generator.importers.yaml_text import manifest_yaml
 
 _ROOM: Final = 960_000
 """Bytes for the streams; a manifest has at most 1 MiB."""
+_VALUES: Final = 45_000
+_OBJECTS: Final = 4_500
+"""Values and described objects for the streams; `lint.limits` allows a little more."""
 _DEEPEST_PROSE: Final = 60
 """Columns of indentation from which on a line may hold as little as one word."""
 
@@ -18,14 +21,35 @@ def fitting(streams: Sequence[dict[str, Any]]) -> Iterator[bool]:
     """Yield for each stream whether it fits into the manifest, beside those before it that do."""
     most = [_most_bytes(stream) for stream in streams]
     is_close = sum(most) > _ROOM
-    used = 0
+    used = values = objects = 0
     for stream, size in zip(streams, most, strict=True):
         # What surely fits, or surely does not, need not be written to be measured.
         is_worth_it = is_close and used < _ROOM and size < 3 * _ROOM
         exact = len(manifest_yaml({"streams": [stream]}).encode()) if is_worth_it else size
-        fits = used + exact <= _ROOM
-        used += exact if fits else 0
+        more_values, more_objects = _counts(stream)
+        fits = (
+            used + exact <= _ROOM
+            and values + more_values <= _VALUES
+            and objects + more_objects <= _OBJECTS
+        )
+        if fits:
+            used, values, objects = used + exact, values + more_values, objects + more_objects
         yield fits
+
+
+def _counts(stream: dict[str, Any]) -> tuple[int, int]:
+    """Return how many values a stream is made of, and how many objects its schema describes."""
+    values = objects = 0
+    waiting: list[Any] = [stream]
+    while waiting:
+        value = waiting.pop()
+        values += 1
+        if isinstance(value, dict):
+            objects += isinstance(value.get("properties"), dict)
+            waiting += value.values()
+        elif isinstance(value, list):
+            waiting += value
+    return values, objects
 
 
 def _most_bytes(stream: dict[str, Any]) -> int:

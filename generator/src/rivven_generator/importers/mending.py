@@ -169,6 +169,7 @@ _MENDS: Final[Mapping[str, tuple[str, Mend]]] = {
     "RVN208": ("RVN839", _remove),
     "RVN209": ("RVN839", _remove),
     "RVN214": ("RVN823", _remove),
+    "RVN218": ("RVN839", _remove_word("description", "title", "default", "examples", "enum")),
     "RVN305": ("RVN833", _remove_word("default")),
     "RVN306": ("RVN815", _not_required),
     "RVN308": ("RVN836", _drop_bounds),

@@ -7,8 +7,10 @@ from typing import Any, Final
 
 import yaml
 
-from rivven_connect.documents import is_plain_text, parse_document
+from rivven_connect.documents import Limits, is_plain_text, parse_document
 
+_ANY_SIZE: Final = Limits(max_bytes=2**30, max_values=2**30, max_entries=2**30)
+"""Whether it is too large for a manifest is said where its parts can be named."""
 _WIDTH: Final = 100
 _FLOW_WIDTH: Final = 76
 _FLOW_DEPTH: Final = 2
@@ -78,7 +80,7 @@ def manifest_yaml(manifest: Mapping[str, Any]) -> str:
         apart = isinstance(value, (dict, list)) and not isinstance(laid_out, (_Flow, _FlowList))
         parts.append(f"\n{text}" if apart else text)
     text = "".join(parts)
-    if parse_document(text).value != manifest:
+    if parse_document(text, limits=_ANY_SIZE).value != manifest:
         raise AssertionError("the YAML of a manifest must read as the manifest")
     return text
 

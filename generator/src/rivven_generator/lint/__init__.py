@@ -80,7 +80,6 @@ _WHOLE: tuple[Rule[Whole], ...] = (
     streams.names,
     streams.record_types,
     streams.hooks,
-    streams.count,
     streams.fields,
     streams.modes,
     checks.unique,

@@ -12,19 +12,6 @@ from rivven_generator.lint.records import follow
 from rivven_generator.lint.subject import Whole
 from rivven_generator.structure import suggestion
 
-_MOST_STREAMS = 1_000
-
-
-def count(whole: Whole) -> Iterator[Problem]:
-    """There are not absurdly many streams."""
-    if len(whole.manifest.streams) > _MOST_STREAMS:
-        yield whole.top.problem(
-            "RVN408",
-            f"{len(whole.manifest.streams)} streams are more than {_MOST_STREAMS}",
-            ("streams",),
-            hint="discover them at run time instead",
-        )
-
 
 def names(whole: Whole) -> Iterator[Problem]:
     """No two streams share a hook or a record type, on any file system."""

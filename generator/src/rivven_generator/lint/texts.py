@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from rivven_connect.documents import Problem
+from rivven_generator.invisible import INVISIBLE
 from rivven_generator.lint.subject import Path, Whole
 from rivven_generator.schema.tree import walk
-
-_INVISIBLE = re.compile("[\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")
 
 
 def visible(whole: Whole) -> Iterator[Problem]:
     """Texts that reach the documentation hold no bidirectional or zero-width characters."""
     for path, text in _texts(whole):
-        if isinstance(text, str) and _INVISIBLE.search(text):
+        if isinstance(text, str) and INVISIBLE.search(text):
             yield whole.top.problem(
                 "RVN216",
                 "this text holds bidirectional or zero-width characters; documentation drops them",

@@ -38,6 +38,8 @@ _SECRET = "not-a-real-secret"  # noqa: S105 - a placeholder that says so
 _MOST_VALUES = 10_000
 _SCALARS = frozenset({"boolean", "integer", "number", "string"})
 _LIMITS = frozenset(word for word, keyword in KEYWORDS.items() if keyword.types) | {"type"}
+_CHARACTERS_PER_VALUE = 100
+"""A long text counts as this many values: what is derived is written into several files."""
 
 
 class _CannotDerive(Exception):
@@ -110,6 +112,7 @@ class _Derivation:
                 value: Any = _number(schema, whole=kind == "integer")
             case "string":
                 value = _string(schema)
+                self._left -= len(value) // _CHARACTERS_PER_VALUE
             case "array":
                 value = self._array(schema)
             case "object":

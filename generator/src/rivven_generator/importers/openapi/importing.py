@@ -42,8 +42,7 @@ def import_openapi(
         draft["rules"] = rules
     streams = _streams(api, operations)
     api.notes.flush()
-    whole = finished(draft, document, notes, properties.origins)
-    return Imported(with_streams(whole.manifest, streams), whole.notes)
+    return finished(with_streams(draft, streams), document, notes, properties.origins)
 
 
 def _config(
