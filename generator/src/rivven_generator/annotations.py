@@ -105,23 +105,17 @@ class Annotator:
         """Return a schema with any `$ref` followed."""
         return self._shapes.resolve(schema)
 
-    def default(self, schema: Schema, value: Any, core: str) -> str:
-        """Return a default as source text; containers are made afresh for each config.
-
-        Type checkers read a list of texts as `list[str]`; where it is a list of literals, `core`,
-        the type that the annotation names, says so.
-        """
-        if not isinstance(value, list | dict):
-            return literal(value)
+    def default(self, schema: Schema, value: Any) -> str:
+        """Return a default as source text; containers are made afresh for each config."""
         found = self._shapes.resolve(schema)
+        if not isinstance(value, list | dict):
+            return literal(_whole(found, value))
         if value in ([], {}) and "oneOf" not in found:
             made = type(value).__name__
             if form_of(found) == "class":
                 made = self._shapes.class_name(schema)
-            return f"Field(default_factory={made})"
-        text = self._value(schema, value)
-        made = f"{core}({text})" if "Literal[" in core else text
-        return f"Field(default_factory=lambda: {made})"
+            return f"Default({made})"
+        return f"Default(lambda: {self._value(schema, value)})"
 
     def _value(self, schema: Schema, value: Any) -> str:
         found = self._shapes.resolve(schema)
@@ -138,7 +132,7 @@ class Annotator:
             return "{" + ", ".join(pairs) + "}"
         if form == "array" and isinstance(value, list):
             return "[" + ", ".join(self._value(found.get("items", {}), v) for v in value) + "]"
-        return literal(value)
+        return literal(_whole(found, value))
 
     def _inner(self, schema: Schema, shape: ast.expr, index: int) -> str:
         items = shape.slice if isinstance(shape, ast.Subscript) else shape
@@ -155,7 +149,7 @@ def field_texts(annotator: Annotator, found: Property, shape: ast.expr) -> tuple
     if found.required:
         return note.text(alias=alias), None
     if "default" in schema:
-        return note.text(alias=alias), annotator.default(found.schema, schema["default"], note.core)
+        return note.text(alias=alias), annotator.default(found.schema, schema["default"])
     return note.text(alias=alias, optional=True), "None"
 
 
@@ -187,14 +181,26 @@ def _secret(schema: Schema) -> Annotation:
 def _choice(schema: Schema) -> Annotation:
     """An `enum` or `const`; texts are plain literals, anything else compares as JSON does."""
     values = list(schema["enum"]) if "enum" in schema else [schema["const"]]
-    texts = [value for value in values if isinstance(value, str)]
-    if len(texts) == len([value for value in values if value is not None]) and texts:
-        core = f"Literal[{', '.join(map(literal, texts))}]"
+    present = [value for value in values if value is not None]
+    if present and all(isinstance(value, str) for value in present):
+        core = f"Literal[{', '.join(map(literal, present))}]"
         return Annotation(core, markers=_validator(schema), nullable=None in values)
-    simple = all(value is None or isinstance(value, bool | int | str) for value in values)
-    core = f"Literal[{', '.join(map(literal, values))}]" if simple else "Json"
+    core = f"Literal[{', '.join(map(literal, values))}]" if all(map(_is_plain, values)) else "Json"
     pick = f"OneOf({', '.join(map(literal, values))})"
     return Annotation(core, picks=[pick], markers=_validator(schema))
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether type checkers take the value in a `Literal`."""
+    if isinstance(value, int):
+        return abs(value) < 2**63
+    return value is None or isinstance(value, str)
+
+
+def _whole(schema: Schema, value: Any) -> Any:
+    """Return a default as Python's type for it: `3.0` is the integer 3 where one is declared."""
+    is_float = isinstance(value, float) and types_of(schema) == ["integer"]
+    return int(value) if is_float else value
 
 
 def _field_constraints(schema: Schema) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import Annotated, Any, TypeAlias, get_args
 from pydantic import (
     BaseModel,
     BeforeValidator,
+    Field,
     GetCoreSchemaHandler,
     GetJsonSchemaHandler,
     PlainValidator,
@@ -50,6 +51,11 @@ Integer: TypeAlias = Annotated[int, Strict(), BeforeValidator(_integral)]
 
 Number: TypeAlias = Annotated[float, PlainValidator(_number)]
 """A JSON number; an integer stays an integer."""
+
+
+def Default(factory: Callable[[], object]) -> Any:  # noqa: N802  # reads like pydantic's Field
+    """Return the default of a field that holds a container, made afresh for each config."""
+    return Field(default_factory=factory)
 
 
 def _checked(schema: CoreSchema, check: Callable[[Any], Any]) -> CoreSchema:

@@ -22,6 +22,7 @@ from pydantic_core import PydanticCustomError
 from rivven_connect._config_errors import config_problems
 from rivven_connect._config_types import (
     Boolean,
+    Default,
     Format,
     Integer,
     MultipleOf,
@@ -52,6 +53,7 @@ __all__ = [
     "Boolean",
     "ConfigDict",
     "ConfigModel",
+    "Default",
     "Field",
     "Format",
     "Integer",
