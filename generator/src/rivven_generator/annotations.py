@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import decimal
 from typing import Any
 
 from rivven_generator.layout import flat, literal
@@ -26,7 +27,6 @@ _FIELD_KEYWORDS = {
     "exclusiveMaximum": "lt",
     "minLength": "min_length",
     "maxLength": "max_length",
-    "pattern": "pattern",
     "minItems": "min_length",
     "maxItems": "max_length",
     "minProperties": "min_length",
@@ -37,7 +37,6 @@ _COUNTS = frozenset(_FIELD_KEYWORDS) - {
     "exclusiveMinimum",
     "maximum",
     "exclusiveMaximum",
-    "pattern",
 }
 
 
@@ -83,8 +82,8 @@ class Annotator:
         """Return the annotation of a schema, whose containers datamodel-code-generator spelt."""
         found = self._shapes.resolve(schema)
         if "oneOf" in found:
-            tags = [f"Tagged({literal(tag_of(found))})"] if len(found["oneOf"]) > 1 else []
-            return Annotation(flat(shape), picks=tags, nullable=is_nullable(found))
+            tag = f"Tagged({literal(tag_of(found))})"
+            return Annotation(flat(shape), picks=[tag], nullable=is_nullable(found))
         form = form_of(found)
         if form == "scalar":
             return _scalar(found)
@@ -108,6 +107,8 @@ class Annotator:
     def default(self, schema: Schema, value: Any) -> str:
         """Return a default as source text; containers are made afresh for each config."""
         found = self._shapes.resolve(schema)
+        if value is None:  # `None` alone is a field without a default
+            return "Default(lambda: None)"
         if not isinstance(value, list | dict):
             return literal(_whole(found, value))
         if value in ([], {}) and "oneOf" not in found:
@@ -161,6 +162,8 @@ def _scalar(schema: Schema) -> Annotation:
     kinds = types_of(schema)
     result = Annotation(_SCALARS[kinds[0]] if kinds else "Json", nullable=is_nullable(schema))
     result.constraints = _field_constraints(schema)
+    if "pattern" in schema:
+        result.markers.append(f"Pattern({literal(schema['pattern'])})")
     if "multipleOf" in schema:
         result.markers.append(f"MultipleOf({literal(schema['multipleOf'])})")
     if schema.get("format", "password") != "password":
@@ -171,6 +174,8 @@ def _scalar(schema: Schema) -> Annotation:
 
 def _secret(schema: Schema) -> Annotation:
     texts = [f"{k}={literal(v)}" for k, v in _field_constraints(schema).items()]
+    if "pattern" in schema:
+        texts.append(f"pattern={literal(schema['pattern'])}")
     if schema.get("format", "password") != "password":
         texts.append(f"format=Format({literal(schema['format'])})")
     texts += [f"validator={validator}" for validator in _validator(schema)]
@@ -205,10 +210,22 @@ def _whole(schema: Schema, value: Any) -> Any:
 
 def _field_constraints(schema: Schema) -> dict[str, Any]:
     return {
-        name: int(schema[keyword]) if keyword in _COUNTS else schema[keyword]
+        name: int(schema[keyword]) if keyword in _COUNTS else _bound(name, schema[keyword])
         for keyword, name in _FIELD_KEYWORDS.items()
         if keyword in schema
     }
+
+
+def _bound(name: str, number: float) -> float:
+    """Return a bound as Python has to compare it: `1e24` is a little less than ten to the 24th.
+
+    Of the number as written and as a float, both of which are the bound to JSON, one is taken that
+    treats them alike: the wider one where the bound itself is accepted, else the narrower one.
+    """
+    if isinstance(number, int) or abs(number) <= 2**53:
+        return number
+    both = (int(number), int(decimal.Decimal(repr(number))))
+    return max(both) if name in {"le", "gt"} else min(both)
 
 
 def _validator(schema: Schema) -> list[str]:

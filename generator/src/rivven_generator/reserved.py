@@ -77,7 +77,7 @@ TYPING_NAMES = _words("Annotated Any ClassVar Literal NotRequired TypedDict")
 CONFIG_NAMES = _words(
     """
     Boolean ConfigDict ConfigModel Default Field Format Integer Json JsonObject MultipleOf NotNull Number
-    OneOf Secret SecretText SinkConfig SourceConfig Tagged Text TransformConfig UniqueItems Validator
+    OneOf Pattern Secret SecretText SinkConfig SourceConfig Tagged Text TransformConfig UniqueItems Validator
     check_cron check_host check_port max_properties min_properties require_any require_one
     require_together when
     """
