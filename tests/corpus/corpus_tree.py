@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
+import atexit
 import dataclasses
 import functools
 import importlib
 import re
 import sys
-from collections.abc import Iterator
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -62,25 +62,22 @@ class Tree:
                 file.parent.mkdir(parents=True, exist_ok=True)
                 file.write_text(text, encoding="utf-8")
 
-    @contextlib.contextmanager
-    def importable(self) -> Iterator[None]:
-        """Put `src` on the path; afterwards, forget what was imported from there."""
-        source = str(self.folder / "src")
-        sys.path.insert(0, source)
-        try:
-            yield
-        finally:
-            sys.path.remove(source)
-            for name, module in list(sys.modules.items()):
-                if str(getattr(module, "__file__", None) or "").startswith(source):
-                    del sys.modules[name]
-
     def config_class(self, path: Path) -> type[ConfigModel]:
         """Return the generated config class of a manifest."""
         manifest = loaded(path).manifest
         module: Any = importlib.import_module(f"{manifest.package}._generated.config")
         found: type[ConfigModel] = getattr(module, manifest.class_names.config)
         return found
+
+
+@functools.cache
+def shared_tree() -> Tree:
+    """Return the tree of this process, whose packages can be imported."""
+    folder = tempfile.TemporaryDirectory(prefix="corpus")
+    atexit.register(folder.cleanup)
+    made = Tree(Path(folder.name))
+    sys.path.append(str(made.folder / "src"))
+    return made
 
 
 def project_texts(found: LoadedManifest) -> dict[str, str]:

@@ -11,7 +11,15 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
-from corpus_tree import PATHS, REFUSED_PATHS, Tree, expected_refusals, loaded, name_of
+from corpus_tree import (
+    PATHS,
+    REFUSED_PATHS,
+    Tree,
+    expected_refusals,
+    loaded,
+    name_of,
+    shared_tree,
+)
 
 from rivven_connect import InputError
 from rivven_generator import errors, manifest_sections
@@ -32,6 +40,11 @@ TOOLS = Path(sys.executable).parent
 NODES = [(path, node) for path in PATHS for _, node in walk(loaded(path).manifest.config)]
 ELSEWHERE = {"RVN408"}
 """Codes of what nobody wants to read: a thousand streams; tested with the lint rules."""
+
+
+@pytest.fixture(scope="module")
+def tree() -> Tree:
+    return shared_tree()
 
 
 def run(tree: Tree, *command: str) -> None:
