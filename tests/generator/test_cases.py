@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-import functools
-import importlib.util
 import json
 import os
 import re
 import subprocess
 import sys
-import types
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from call_count import calls, grows_like_its_input
+from case_kit import class_text, contract_of, failures, load_class
+from config_mutants import mutants
 
-from rivven_connect import testing
 from rivven_connect.config import ConfigModel
 from rivven_connect.documents import InputError
-from rivven_connect.testing import ConfigContract
-from rivven_generator import views
-from rivven_generator.cases import CasesView, Repeat, config_cases, derive_cases
+from rivven_generator.cases import Repeat, config_cases, derive_cases
 from rivven_generator.load import LoadedManifest, load_manifest
-from rivven_generator.render import json_text, render
 from rivven_generator.schema import compile_config_schema, validator_of
 from rivven_generator.schema.pattern_samples import samples
 
@@ -69,59 +63,6 @@ AWKWARD_VALUES: list[Any] = [
 ]  # fmt: skip
 
 
-def class_text(loaded: LoadedManifest) -> str:
-    return render("generated/module.py.jinja", module=views.config_module(loaded))
-
-
-def load_class(loaded: LoadedManifest, text: str, folder: Path) -> type[ConfigModel]:
-    """Execute a generated config module beside validators that refuse nothing but `bad`."""
-    schema = json_text(compile_config_schema(loaded.manifest))
-    (folder / "config.schema.json").write_text(schema, encoding="utf-8")
-    names = ("made", "made.validators", "made._generated", "made._generated.config")
-    made, validators, generated, module = modules = [types.ModuleType(name) for name in names]
-    for name in ("my_check", "my_object", "my_secret"):
-        setattr(validators, name, _refuse_bad)
-    vars(made).update(validators=validators, __path__=[])
-    vars(generated).update(__path__=[])
-    vars(module).update(__file__=str(folder / "config.py"), __package__="made._generated")
-    sys.modules.update(zip(names, modules, strict=True))
-    try:
-        exec(compile(text, "config.py", "exec"), vars(module))
-    finally:
-        for name in names:
-            del sys.modules[name]
-    found: type[ConfigModel] = vars(module)[loaded.manifest.class_names.config]
-    return found
-
-
-def _refuse_bad(value: Any) -> None:
-    if value == "bad":
-        raise ValueError(f"{value} is refused")
-
-
-def contract_of(cases: CasesView, config_class: type[ConfigModel]) -> ConfigContract:
-    """Return the generated test class, made of the cases as a template prints them."""
-    names = {name: getattr(testing, name) for name in cases.names}
-    attributes = {
-        "config_class": config_class,
-        "bases": cases.bases,
-        "accepts": [eval(case.source, names) for case in cases.accepts],
-        "rejects": [eval(case.source, names) for case in cases.rejects],
-        "secrets": [eval(case.source, names) for case in cases.secrets],
-    }
-    made: ConfigContract = type("TestConfig", (ConfigContract,), attributes)()
-    return made
-
-
-def failures(contract: ConfigContract) -> Iterator[str]:
-    for test, attribute in reversed(list(contract._TESTS.items())):
-        for case in getattr(contract, attribute):
-            try:
-                getattr(contract, test)(case)
-            except AssertionError as error:
-                yield f"{case}: {str(error)[:200]}"
-
-
 @pytest.fixture(params=MANIFESTS)
 def name(request: pytest.FixtureRequest) -> str:
     return str(request.param)
@@ -150,7 +91,7 @@ def test_every_constraint_has_a_case(name: str, loaded: LoadedManifest) -> None:
 def test_a_changed_constraint_makes_a_case_fail(loaded: LoadedManifest, tmp_path: Path) -> None:
     cases = config_cases(loaded)
     seen, survivors = 0, []
-    for mutation, text in _mutants(class_text(loaded)):
+    for mutation, text in mutants(class_text(loaded)):
         if any(re.fullmatch(pattern, mutation) for pattern in SAME_BEHAVIOUR):
             continue
         seen += 1
@@ -164,15 +105,6 @@ def test_a_changed_constraint_makes_a_case_fail(loaded: LoadedManifest, tmp_path
             survivors.append(mutation)
     assert survivors == []
     assert seen > 50
-
-
-def _mutants(text: str) -> list[tuple[str, str]]:
-    spec = importlib.util.spec_from_file_location("config_mutants", HERE / "config_mutants.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return list(module.mutants(text))
 
 
 def test_class_and_schema_agree_on_awkward_values(loaded: LoadedManifest, tmp_path: Path) -> None:

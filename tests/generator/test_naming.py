@@ -74,6 +74,7 @@ def test_long_names_stay_apart() -> None:
         ("source", "source", "source_source"),
         ("page", "source", "page_source"),
         ("con", "sink", "con_sink"),
+        ("none", "source", "none_source"),
         ("filter", "transform", "filter"),
     ],
 )
@@ -83,7 +84,7 @@ def test_default_packages(name: str, kind: str, package: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "package", ["json", "pydantic", "rivven", "json.orders", "a.class", "source"]
+    "package", ["json", "pydantic", "rivven", "json.orders", "a.class", "source", "acme.none"]
 )
 def test_packages_that_hide_something(package: str) -> None:
     assert naming.package_conflict(package)

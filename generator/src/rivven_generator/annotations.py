@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import decimal
 from typing import Any
 
 from rivven_generator.layout import flat, literal
@@ -26,7 +27,6 @@ _FIELD_KEYWORDS = {
     "exclusiveMaximum": "lt",
     "minLength": "min_length",
     "maxLength": "max_length",
-    "pattern": "pattern",
     "minItems": "min_length",
     "maxItems": "max_length",
     "minProperties": "min_length",
@@ -37,7 +37,6 @@ _COUNTS = frozenset(_FIELD_KEYWORDS) - {
     "exclusiveMinimum",
     "maximum",
     "exclusiveMaximum",
-    "pattern",
 }
 
 
@@ -83,8 +82,8 @@ class Annotator:
         """Return the annotation of a schema, whose containers datamodel-code-generator spelt."""
         found = self._shapes.resolve(schema)
         if "oneOf" in found:
-            tags = [f"Tagged({literal(tag_of(found))})"] if len(found["oneOf"]) > 1 else []
-            return Annotation(flat(shape), picks=tags, nullable=is_nullable(found))
+            tag = f"Tagged({literal(tag_of(found))})"
+            return Annotation(flat(shape), picks=[tag], nullable=is_nullable(found))
         form = form_of(found)
         if form == "scalar":
             return _scalar(found)
@@ -105,23 +104,19 @@ class Annotator:
         """Return a schema with any `$ref` followed."""
         return self._shapes.resolve(schema)
 
-    def default(self, schema: Schema, value: Any, core: str) -> str:
-        """Return a default as source text; containers are made afresh for each config.
-
-        Type checkers read a list of texts as `list[str]`; where it is a list of literals, `core`,
-        the type that the annotation names, says so.
-        """
-        if not isinstance(value, list | dict):
-            return literal(value)
+    def default(self, schema: Schema, value: Any) -> str:
+        """Return a default as source text; containers are made afresh for each config."""
         found = self._shapes.resolve(schema)
+        if value is None:  # `None` alone is a field without a default
+            return "Default(lambda: None)"
+        if not isinstance(value, list | dict):
+            return literal(_whole(found, value))
         if value in ([], {}) and "oneOf" not in found:
             made = type(value).__name__
             if form_of(found) == "class":
                 made = self._shapes.class_name(schema)
-            return f"Field(default_factory={made})"
-        text = self._value(schema, value)
-        made = f"{core}({text})" if "Literal[" in core else text
-        return f"Field(default_factory=lambda: {made})"
+            return f"Default({made})"
+        return f"Default(lambda: {self._value(schema, value)})"
 
     def _value(self, schema: Schema, value: Any) -> str:
         found = self._shapes.resolve(schema)
@@ -138,7 +133,7 @@ class Annotator:
             return "{" + ", ".join(pairs) + "}"
         if form == "array" and isinstance(value, list):
             return "[" + ", ".join(self._value(found.get("items", {}), v) for v in value) + "]"
-        return literal(value)
+        return literal(_whole(found, value))
 
     def _inner(self, schema: Schema, shape: ast.expr, index: int) -> str:
         items = shape.slice if isinstance(shape, ast.Subscript) else shape
@@ -155,7 +150,7 @@ def field_texts(annotator: Annotator, found: Property, shape: ast.expr) -> tuple
     if found.required:
         return note.text(alias=alias), None
     if "default" in schema:
-        return note.text(alias=alias), annotator.default(found.schema, schema["default"], note.core)
+        return note.text(alias=alias), annotator.default(found.schema, schema["default"])
     return note.text(alias=alias, optional=True), "None"
 
 
@@ -167,6 +162,8 @@ def _scalar(schema: Schema) -> Annotation:
     kinds = types_of(schema)
     result = Annotation(_SCALARS[kinds[0]] if kinds else "Json", nullable=is_nullable(schema))
     result.constraints = _field_constraints(schema)
+    if "pattern" in schema:
+        result.markers.append(f"Pattern({literal(schema['pattern'])})")
     if "multipleOf" in schema:
         result.markers.append(f"MultipleOf({literal(schema['multipleOf'])})")
     if schema.get("format", "password") != "password":
@@ -177,6 +174,8 @@ def _scalar(schema: Schema) -> Annotation:
 
 def _secret(schema: Schema) -> Annotation:
     texts = [f"{k}={literal(v)}" for k, v in _field_constraints(schema).items()]
+    if "pattern" in schema:
+        texts.append(f"pattern={literal(schema['pattern'])}")
     if schema.get("format", "password") != "password":
         texts.append(f"format=Format({literal(schema['format'])})")
     texts += [f"validator={validator}" for validator in _validator(schema)]
@@ -187,22 +186,46 @@ def _secret(schema: Schema) -> Annotation:
 def _choice(schema: Schema) -> Annotation:
     """An `enum` or `const`; texts are plain literals, anything else compares as JSON does."""
     values = list(schema["enum"]) if "enum" in schema else [schema["const"]]
-    texts = [value for value in values if isinstance(value, str)]
-    if len(texts) == len([value for value in values if value is not None]) and texts:
-        core = f"Literal[{', '.join(map(literal, texts))}]"
+    present = [value for value in values if value is not None]
+    if present and all(isinstance(value, str) for value in present):
+        core = f"Literal[{', '.join(map(literal, present))}]"
         return Annotation(core, markers=_validator(schema), nullable=None in values)
-    simple = all(value is None or isinstance(value, bool | int | str) for value in values)
-    core = f"Literal[{', '.join(map(literal, values))}]" if simple else "Json"
+    core = f"Literal[{', '.join(map(literal, values))}]" if all(map(_is_plain, values)) else "Json"
     pick = f"OneOf({', '.join(map(literal, values))})"
     return Annotation(core, picks=[pick], markers=_validator(schema))
 
 
+def _is_plain(value: Any) -> bool:
+    """Whether type checkers take the value in a `Literal`."""
+    if isinstance(value, int):
+        return abs(value) < 2**63
+    return value is None or isinstance(value, str)
+
+
+def _whole(schema: Schema, value: Any) -> Any:
+    """Return a default as Python's type for it: `3.0` is the integer 3 where one is declared."""
+    is_float = isinstance(value, float) and types_of(schema) == ["integer"]
+    return int(value) if is_float else value
+
+
 def _field_constraints(schema: Schema) -> dict[str, Any]:
     return {
-        name: int(schema[keyword]) if keyword in _COUNTS else schema[keyword]
+        name: int(schema[keyword]) if keyword in _COUNTS else _bound(name, schema[keyword])
         for keyword, name in _FIELD_KEYWORDS.items()
         if keyword in schema
     }
+
+
+def _bound(name: str, number: float) -> float:
+    """Return a bound as Python has to compare it: `1e24` is a little less than ten to the 24th.
+
+    Of the number as written and as a float, both of which are the bound to JSON, one is taken that
+    treats them alike: the wider one where the bound itself is accepted, else the narrower one.
+    """
+    if isinstance(number, int) or abs(number) <= 2**53:
+        return number
+    both = (int(number), int(decimal.Decimal(repr(number))))
+    return max(both) if name in {"le", "gt"} else min(both)
 
 
 def _validator(schema: Schema) -> list[str]:

@@ -42,9 +42,15 @@ class Hook:
     @property
     def stub(self) -> str:
         """The method as it is pasted into the author's class."""
-        raised = f'raise HookMissing("{self.name}")'
-        advice = f"  # {self.advice}" if self.advice else ""
-        return f'{self.declaration}\n        """{self.doc}"""\n        {raised}{advice}\n'
+        raised = f'        raise HookMissing("{self.name}")'
+        advice = f"# {self.advice}"
+        if not self.advice:
+            body = raised
+        elif len(raised) + 2 + len(advice) <= LINE_LENGTH:
+            body = f"{raised}  {advice}"
+        else:
+            body = f"        {advice}\n{raised}"
+        return f'{self.declaration}\n        """{self.doc}"""\n{body}\n'
 
 
 def declared_hooks(loaded: LoadedManifest) -> list[Hook]:

@@ -67,7 +67,7 @@ def package_conflict(package: str) -> str | None:
     if len(parts) == 1 and package in RESERVED_MODULES:
         return f"it hides the module {package!r} that projects install or contain"
     if hides_runtime_class(package):
-        return f"its class {class_names(package).connector!r} hides a class of the runtime"
+        return f"its class {class_names(package).connector!r} has a name that Python or the runtime needs"
     return None
 
 

@@ -60,23 +60,24 @@ RUNTIME_CLASSES = _words(
     """
     Action Annotated Any AsyncIterator Batch BatchConfig BatchSink Catalog Check CheckResult
     Checkpoint CircuitBreaker ClassVar ConfigModel ConfiguredCatalog ConnectorError ConnectorSpec
-    ErrorKind EventBatch ExitCode FatalError Field HookMissing InputError Item Json JsonObject Literal
-    Metrics MockConfig MockSink Page Partition PipelineError Poison Problem RateLimiter Record
-    RecordError Records Registry RetryableError RivvenError Rows Secret Sequence Sink SinkConfig
+    ErrorKind EventBatch ExitCode False FatalError Field HookMissing InputError Item Json JsonObject
+    Literal Metrics MockConfig MockSink None Page Partition PipelineError Poison Problem RateLimiter
+    Record RecordError Records Registry RetryableError RivvenError Rows Secret Sequence Sink SinkConfig
     SinkContract SinkRegistry Source SourceConfig SourceContract SourceEvent SourceRegistry State
     StateStoreError Stream StreamSpec TestConfig TestContract TestHarness Transform TransformConfig
-    TransformContract TransformOutput TransformRegistry TransactionalSink Transformed WriteResult
+    TransformContract TransformOutput TransformRegistry TransactionalSink Transformed True WriteResult
     """
 )
-"""Classes that generated and handwritten modules import; a derived class must not hide one."""
+"""Classes that generated and handwritten modules import, and the keywords in PascalCase; a derived
+class must not be called like one."""
 
 TYPING_NAMES = _words("Annotated Any ClassVar Literal NotRequired TypedDict")
 """What generated modules import from `typing`."""
 
 CONFIG_NAMES = _words(
     """
-    Boolean ConfigDict ConfigModel Field Format Integer Json JsonObject MultipleOf NotNull Number
-    OneOf Secret SecretText SinkConfig SourceConfig Tagged Text TransformConfig UniqueItems Validator
+    Boolean ConfigDict ConfigModel Default Field Format Integer Json JsonObject MultipleOf NotNull Number
+    OneOf Pattern Secret SecretText SinkConfig SourceConfig Tagged Text TransformConfig UniqueItems Validator
     check_cron check_host check_port max_properties min_properties require_any require_one
     require_together when
     """

@@ -39,7 +39,7 @@ _SIZES = {
 }
 _OWN_RULES = frozenset({"require_any", "require_one", "require_together", "when"})
 _KEYWORDS = frozenset(
-    {"type", "format", "multipleOf", "uniqueItems", "enum", "oneOf", "validator"}
+    {"type", "format", "pattern", "multipleOf", "uniqueItems", "enum", "oneOf", "validator"}
 ) | {"minProperties", "maxProperties"}
 
 

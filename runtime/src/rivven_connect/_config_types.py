@@ -12,6 +12,7 @@ from typing import Annotated, Any, TypeAlias, get_args
 from pydantic import (
     BaseModel,
     BeforeValidator,
+    Field,
     GetCoreSchemaHandler,
     GetJsonSchemaHandler,
     PlainValidator,
@@ -19,6 +20,7 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
+from rivven_connect._config_patterns import compiled
 from rivven_connect._formats import FORMATS
 from rivven_connect._json import Json, JsonObject
 from rivven_connect._rules import json_key
@@ -52,6 +54,14 @@ Number: TypeAlias = Annotated[float, PlainValidator(_number)]
 """A JSON number; an integer stays an integer."""
 
 
+def Default(factory: Callable[[], object]) -> Any:  # noqa: N802  # reads like pydantic's Field
+    """Return the default of a field: a container, made afresh for each config, or null.
+
+    A field that is `= None` has no default: it may be absent, and is not dumped then.
+    """
+    return Field(default_factory=factory)
+
+
 def _checked(schema: CoreSchema, check: Callable[[Any], Any]) -> CoreSchema:
     return core_schema.no_info_after_validator_function(check, schema)
 
@@ -72,6 +82,32 @@ class Format:
         if isinstance(value, str) and not FORMATS[self.name](value):
             raise PydanticCustomError(
                 "format", "Input should be a valid {name}", {"name": self.name}
+            )
+        return value
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Pattern:
+    """Asserts that a pattern matches somewhere in the text, as JSON Schema reads patterns."""
+
+    regex: str
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        compiled(self.regex)
+        return _checked(handler(source), self.check)
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonObject:
+        return {**handler(schema), "pattern": self.regex}
+
+    def check(self, value: Any) -> Any:
+        """Return the value, or raise the validation error `pattern`."""
+        if isinstance(value, str) and not compiled(self.regex).isinstance_python(value):
+            raise PydanticCustomError(
+                "pattern", "Input should match the pattern {regex}", {"regex": self.regex}
             )
         return value
 
@@ -197,8 +233,9 @@ class SecretText:
             strict=True,
             min_length=self.min_length,
             max_length=self.max_length,
-            pattern=self.pattern,
         )
+        if self.pattern is not None:
+            text = _checked(text, Pattern(self.pattern).check)
         if self.format is not None:
             text = _checked(text, self.format.check)
         if self.validator is not None:
@@ -235,7 +272,7 @@ class Tagged:
         self, source: Any, handler: GetCoreSchemaHandler
     ) -> CoreSchema:
         branches: dict[Any, CoreSchema] = {}
-        for model in get_args(source):
+        for model in get_args(source) or (source,):
             if model is type(None):
                 continue
             branches[self._mark(self._constant(model))] = handler.generate_schema(model)

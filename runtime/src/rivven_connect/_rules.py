@@ -8,10 +8,10 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from rivven_connect._json import Json, JsonObject
+from rivven_connect._json import JsonObject
 
 
-def json_key(value: Json) -> object:
+def json_key(value: object) -> object:
     """Return a hashable stand-in that is equal where JSON values are equal.
 
     `1` and `1.0` are one JSON number; `true` is no number.
@@ -25,12 +25,17 @@ def json_key(value: Json) -> object:
     return value
 
 
+ABSENT = object()
+"""What a property is that was not given and has no default; no JSON value equals it."""
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Node:
-    """One object of a config: what was given, and each field's value after defaults."""
+    """One object of a config: what was given, and each property's value after defaults."""
 
     present: frozenset[str]
-    value: Callable[[str], Json]
+    value: Callable[[str], object]
+    """The value by wire name; `ABSENT` where there is none."""
 
 
 def node_at(model: BaseModel, path: tuple[str, ...]) -> Node | None:
@@ -41,7 +46,7 @@ def node_at(model: BaseModel, path: tuple[str, ...]) -> Node | None:
     found: Any = model
     for name in path:
         if isinstance(found, BaseModel):
-            if name not in _given(found):
+            if name not in given_names(found):
                 return None
             found = _field(found, name)
         elif isinstance(found, Mapping):
@@ -52,23 +57,35 @@ def node_at(model: BaseModel, path: tuple[str, ...]) -> Node | None:
             return None
     if isinstance(found, BaseModel):
         model_found = found
-        return Node(_given(found), lambda name: _field(model_found, name))
+        return Node(given_names(found), lambda name: _field(model_found, name))
     if isinstance(found, Mapping):
-        return Node(frozenset(found), found.get)
+        mapping = found
+        return Node(frozenset(mapping), lambda name: mapping.get(name, ABSENT))
     return None
 
 
-def _given(model: BaseModel) -> frozenset[str]:
+def given_names(model: BaseModel) -> frozenset[str]:
     """Return the wire names of what the input had; defaults do not count."""
-    wire = {name: field.alias or name for name, field in type(model).model_fields.items()}
-    return frozenset(wire.get(name, name) for name in model.model_fields_set)
+    fields = type(model).model_fields.items()
+    given = {field.alias or name for name, field in fields if name in model.model_fields_set}
+    return frozenset(given | set(model.model_extra or ()))
 
 
-def _field(model: BaseModel, wire_name: str) -> Any:
+def has_value(model: BaseModel, name: str) -> bool:
+    """Return whether a field was given or has a default; one that is just absent is None."""
+    if name in model.model_fields_set:
+        return True
+    return (
+        getattr(model, name) is not None
+        or type(model).model_fields[name].default_factory is not None
+    )
+
+
+def _field(model: BaseModel, wire_name: str) -> object:
     for name, field in type(model).model_fields.items():
         if (field.alias or name) == wire_name:
-            return getattr(model, name)
-    return (model.model_extra or {}).get(wire_name)
+            return getattr(model, name) if has_value(model, name) else ABSENT
+    return (model.model_extra or {}).get(wire_name, ABSENT)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

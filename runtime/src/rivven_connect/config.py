@@ -16,18 +16,27 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    ValidationError,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from rivven_connect._config_errors import config_problems
 from rivven_connect._config_types import (
     Boolean,
+    Default,
     Format,
     Integer,
     MultipleOf,
     NotNull,
     Number,
     OneOf,
+    Pattern,
     SecretText,
     Tagged,
     Text,
@@ -39,6 +48,8 @@ from rivven_connect._formats import check_cron, check_host, check_port
 from rivven_connect._json import Json, JsonObject
 from rivven_connect._rules import (
     Rule,
+    given_names,
+    has_value,
     max_properties,
     min_properties,
     require_any,
@@ -52,6 +63,7 @@ __all__ = [
     "Boolean",
     "ConfigDict",
     "ConfigModel",
+    "Default",
     "Field",
     "Format",
     "Integer",
@@ -61,6 +73,7 @@ __all__ = [
     "NotNull",
     "Number",
     "OneOf",
+    "Pattern",
     "Secret",
     "SecretText",
     "SinkConfig",
@@ -99,17 +112,21 @@ class ConfigModel(BaseModel):
     _example: ClassVar[JsonObject | None] = None
     _schema_file: ClassVar[Path | None] = None
 
-    @model_validator(mode="after")
-    def _keep_rules(self) -> Self:
-        for rule in self._rules:
-            reason = rule.broken_by(self)
+    @model_validator(mode="wrap")
+    @classmethod
+    def _keep_rules(cls, values: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        model = handler(values)
+        if model.model_extra and isinstance(values, Mapping):
+            _forget_namesakes(model, values)
+        for rule in cls._rules:
+            reason = rule.broken_by(model)
             if reason:
                 raise PydanticCustomError(
                     rule.name,
                     "{reason}",
                     {"reason": reason, "at": list(rule.at)},
                 )
-        return self
+        return model
 
     @classmethod
     def parse(cls, values: Mapping[str, Any]) -> Self:
@@ -151,10 +168,24 @@ class ConfigModel(BaseModel):
         found = {
             field.alias or name: _plain(getattr(self, name), reveal=reveal)
             for name, field in type(self).model_fields.items()
-            if name in self.model_fields_set or getattr(self, name) is not None
+            if has_value(self, name)
         }
-        extra = {k: _plain(v, reveal=reveal) for k, v in (self.model_extra or {}).items()}
-        return found | extra
+        found |= {k: _plain(v, reveal=reveal) for k, v in (self.model_extra or {}).items()}
+        most = next((rule.most for rule in self._rules if rule.most is not None), len(found))
+        if len(found) > most:  # with its defaults, the object would be refused
+            given = given_names(self)
+            return {name: value for name, value in found.items() if name in given}
+        return found
+
+
+def _forget_namesakes(model: BaseModel, values: Mapping[str, Any]) -> None:
+    """Take back that a field was given, where the input had a property of its Python name only.
+
+    An open object may have any property, and pydantic notes both kinds under one name.
+    """
+    for name, field in type(model).model_fields.items():
+        if name in (model.model_extra or {}) and field.alias not in values:
+            model.model_fields_set.discard(name)
 
 
 def _plain(value: Any, *, reveal: bool) -> Json:

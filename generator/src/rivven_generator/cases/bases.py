@@ -77,6 +77,7 @@ class Bases:
                 yield site.key, index
         for rule in self._exclusive(site):
             yield from ((site.key, name) for name in rule.names if name in site.value)
+        yield from ((site.key, name) for name in _crowded(site) if name in site.value)
 
     def _exclusive(self, site: Site) -> Iterator[Rule]:
         """Yield the rules that allow only one of several properties of the object at `site`."""
@@ -98,11 +99,19 @@ class Bases:
         for rule in self._exclusive(site):
             others = {k: v for k, v in site.value.items() if k not in rule.names}
             for name in rule.names:
-                raw = site.node.get("properties", {}).get(name, {})
-                key = self._walker.child(site.key, f"/{name}", raw)
-                value = self._samples.first(key, raw, full=True)
+                value = self._value_of(site, name)
                 if (site.key, name) not in self._seen and value is not ABSENT:
                     yield f"with {name}", site.path, {**others, name: value}
+
+        for name in _crowded(site):
+            value = self._value_of(site, name)
+            if (site.key, name) not in self._seen and value is not ABSENT:
+                needed = {k: v for k, v in site.value.items() if k in site.node.get("required", ())}
+                yield f"with {name}", site.path, {**needed, name: value}
+
+    def _value_of(self, site: Site, name: str) -> Json:
+        raw = site.node.get("properties", {}).get(name, {})
+        return self._samples.first(self._walker.child(site.key, f"/{name}", raw), raw, full=True)
 
     def _whole(self, config: Json) -> Json:
         """Return the config with every optional property whose value is known, as far as it fits."""
@@ -118,6 +127,13 @@ class Bases:
             for pointer, _rule in sorted(failures, reverse=True):
                 whole = _restored(whole, config, split_pointer(pointer))
         return config
+
+
+def _crowded(site: Site) -> list[str]:
+    """Return the properties of an object that cannot all be there at once."""
+    declared = list(site.node.get("properties", {}))
+    is_full = isinstance(site.value, dict) and len(declared) > site.node.get("maxProperties", 10**9)
+    return declared if is_full and not site.authors else []
 
 
 def _without_rivals(whole: Json, config: Json, rule: Rule) -> Json:

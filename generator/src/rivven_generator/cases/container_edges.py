@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
@@ -25,7 +26,7 @@ def container_edges(site: Site, samples: Samples, walker: Walker) -> Iterator[Ed
         yield from _list(site, samples, walker)
     elif isinstance(site.value, dict):
         yield from _required(site)
-        yield from _optional(site)
+        yield from _optional(site, samples, walker)
         yield from _undeclared(site)
         yield from _sizes(site, samples, walker)
 
@@ -46,9 +47,11 @@ def _list(site: Site, samples: Samples, walker: Walker) -> Iterator[Edge]:
 
     for keyword, beyond in (("minItems", -1), ("maxItems", 1)):
         edge = node.get(keyword)
-        if edge is not None and edge + beyond >= 0:
+        if edge is None:
+            continue
+        if edge + beyond >= 0:
             yield rejects(site, keyword, of_size(edge + beyond))
-            yield from accepts(site, keyword, of_size(edge))
+        yield from accepts(site, keyword, of_size(edge))
     if unique:
         least = max(2, node.get("minItems", 0))
         pair: list[Json] = next(iter(of_size(least)), [])
@@ -66,13 +69,19 @@ def _required(site: Site) -> Iterator[Edge]:
             yield Edge("required", "required", (Try(site.base, path, ABSENT, path),), MUST, name)
 
 
-def _optional(site: Site) -> Iterator[Edge]:
+def _optional(site: Site, samples: Samples, walker: Walker) -> Iterator[Edge]:
     """What need not be there may be left out; where a base does so, that is shown already."""
     for name in site.node.get("properties", {}):
         path = (*site.path, name)
         if name in site.value and name not in site.node.get("required", ()) and not site.authors:
-            tries = (Try(site.base, path, ABSENT, path),)
-            yield Edge("optional", "", tries, SHOULD, name)
+            tries = [Try(site.base, path, ABSENT, path)]
+            if site.node.get("minProperties", 0) >= len(site.value):  # another takes its place
+                rest = {other: item for other, item in site.value.items() if other != name}
+                more = _enlarged(
+                    dataclasses.replace(site, value=rest), samples, walker, len(site.value), name
+                )
+                tries.append(Try(site.base, site.path, more, site.path))
+            yield Edge("optional", "", tuple(tries), SHOULD, name)
 
 
 def _undeclared(site: Site) -> Iterator[Edge]:
@@ -126,11 +135,13 @@ def _is_implied(node: Mapping[str, Any], count: int) -> bool:
     return closed and count > len(node.get("properties", {}))
 
 
-def _enlarged(site: Site, samples: Samples, walker: Walker, count: int) -> dict[str, Json]:
+def _enlarged(
+    site: Site, samples: Samples, walker: Walker, count: int, without: str = ""
+) -> dict[str, Json]:
     """Return the object with up to `count` properties: its own, declared ones, new ones."""
     have: dict[str, Json] = dict(site.value)
     for name, raw in site.node.get("properties", {}).items():
-        if len(have) < count and name not in have:
+        if len(have) < count and name not in have and name != without:
             value = samples.first(walker.child(site.key, f"/{name}", raw), raw)
             have.update({} if value is ABSENT else {name: value})
     raw = site.node.get("additionalProperties", True)

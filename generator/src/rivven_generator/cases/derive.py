@@ -147,7 +147,7 @@ def _edges(
         yield from scalar_edges(site, samples)
         yield from container_edges(site, samples, walker)
     for rule in rules:
-        yield from rule_edges(site, rule, samples, walker)
+        yield from rule_edges(site, rule, rules, samples, walker)
 
 
 def _unjudged(
@@ -189,7 +189,7 @@ class _Builder:
         return list({found[number].source: found[number] for number in sorted(found)}.values())
 
     def _built(self, group: _Group) -> AcceptView | RejectView | None:
-        for attempt in group.tries:
+        for attempt in sorted(group.tries, key=lambda attempt: attempt.is_last_resort):
             if self._holds(group.edge, attempt):
                 pointer, value = to_pointer(attempt.path), compact(attempt.value)
                 if not group.edge.rule:

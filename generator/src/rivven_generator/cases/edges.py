@@ -26,6 +26,8 @@ class Try:
     value: Json
     at: Path
     """Where the problem has to be."""
+    is_last_resort: bool = False
+    """Whether every other try, in any base, comes first."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from typing import Any
 from rivven_connect.documents import split_pointer, to_pointer
 from rivven_generator.cases.views import ABSENT, Json
 from rivven_generator.manifest import JsonObject, Rule
+from rivven_generator.schema.located import located
 from rivven_generator.schema.tree import resolve, tag_of
 from rivven_generator.schema.verdict import validator_of
 
@@ -47,8 +48,13 @@ class Judge:
         if failure[1] in _COUNTS:  # a class asks for them before its other rules
             return not {other for other in rest if other[1] not in LATE_RULES - _COUNTS}
         if failure[1] in LATE_RULES:
-            return not rest
+            return rest <= self._after(failure)
         return not {other for other in rest if other[1] not in LATE_RULES}
+
+    def _after(self, failure: Failure) -> set[Failure]:
+        """Return the rules that a class asks for only when this one holds."""
+        order = [(to_pointer(split_pointer(rule.at)), rule.form) for rule in self._rules]
+        return set(order[order.index(failure) + 1 :])
 
     def failures(self, config: Json) -> set[Failure]:
         """Return every reason against `config`, as the class reports it."""
@@ -59,7 +65,7 @@ class Judge:
         return {(pointer, rule) for pointer in found for rule in _reported(found[pointer])}
 
     def _read(self, error: Any, config: Json) -> Iterator[Failure]:
-        path, place = list(error.instance_path), list(error.schema_path)
+        path, place = located(config, error.instance_path), list(error.schema_path)
         kind = error.kind.name
         if place[0] == "allOf":
             rule = self._rules[place[1]]
@@ -78,12 +84,10 @@ class Judge:
             yield to_pointer(path), str(place[-1])
 
     def _read_union(self, error: Any, config: Json) -> Iterator[Failure]:
-        union = at(self._compiled, list(error.schema_path)[:-1])
+        union = at(self._compiled, located(self._compiled, error.schema_path)[:-1])
         index = branch_index(self._compiled, union, error.instance)
-        if len(union["oneOf"]) == 1:
-            index = 0  # the class knows no union here
         if index is None:
-            yield to_pointer(list(error.instance_path)), "oneOf"
+            yield to_pointer(located(config, error.instance_path)), "oneOf"
         else:
             for inner in error.kind.context[index]:
                 yield from self._read(inner, config)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import dataclasses
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from rivven_connect.documents import split_pointer
@@ -13,11 +14,17 @@ from rivven_generator.cases.views import ABSENT, Json
 from rivven_generator.manifest import Rule
 
 
-def rule_edges(site: Site, rule: Rule, samples: Samples, walker: Walker) -> Iterator[Edge]:
-    """Yield the edges of a rule about the object at `site`; none if it speaks of another."""
+def rule_edges(
+    site: Site, rule: Rule, rules: Sequence[Rule], samples: Samples, walker: Walker
+) -> Iterator[Edge]:
+    """Yield the edges of a rule about the object at `site`; none if it speaks of another.
+
+    `rules` are all that there are: what they say of the same properties is kept out of the way.
+    """
     if list(site.path) != split_pointer(rule.at) or not isinstance(site.value, dict):
         return
-    subject = _Subject(site, rule, samples, walker)
+    beside = [name for other in rules for name in (*other.names, *(other.when or {}))]
+    subject = _Subject(site, rule, beside, samples, walker)
     match rule.form:
         case "require_any":
             yield from subject.any_of()
@@ -35,8 +42,12 @@ def rule_edges(site: Site, rule: Rule, samples: Samples, walker: Walker) -> Iter
 class _Subject:
     """The object that a rule speaks of, and how to make variants of it."""
 
-    def __init__(self, site: Site, rule: Rule, samples: Samples, walker: Walker) -> None:
+    def __init__(
+        self, site: Site, rule: Rule, beside: list[str], samples: Samples, walker: Walker
+    ) -> None:
         self._site, self._rule = site, rule
+        own = {*rule.names, *(rule.when or {})}
+        self._beside = [name for name in dict.fromkeys(beside) if name not in own]
         self._samples, self._walker = samples, walker
 
     def any_of(self) -> Iterator[Edge]:
@@ -91,7 +102,10 @@ class _Subject:
     def _tries(
         self, present: Iterable[str], more: Mapping[str, Json], without: Iterable[str]
     ) -> tuple[Try, ...]:
-        """Return the object with just these of the rule's properties, as the smallest change."""
+        """Return the object with just these of the rule's properties, as the smallest change.
+
+        Then without what other rules speak of, and with each one of that alone.
+        """
         wanted: dict[str, Json] = {
             name: value
             for name, value in self._site.value.items()
@@ -104,7 +118,13 @@ class _Subject:
             wanted[name] = values[0]
         wanted.update(more)
         wanted = {name: value for name, value in wanted.items() if value is not ABSENT}
-        return self._smallest(wanted)
+        bare = {name: value for name, value in wanted.items() if name not in self._beside}
+        others = [bare] if bare != wanted else []
+        others += [{**bare, name: v} for name in self._beside for v in self._values(name)[:1]]
+        last = [
+            dataclasses.replace(t, is_last_resort=True) for o in others for t in self._smallest(o)
+        ]
+        return (*self._smallest(wanted), *last)
 
     def _values(self, name: str) -> list[Json]:
         own = [self._site.value[name]] if name in self._site.value else []

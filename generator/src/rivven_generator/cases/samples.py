@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from rivven_generator.cases import texts
+from rivven_generator.cases.judge import branch_index
 from rivven_generator.cases.numbers import some_numbers
 from rivven_generator.cases.sites import Key, Walker
 from rivven_generator.cases.views import ABSENT, Json
@@ -224,23 +225,44 @@ class Samples:
     ) -> Iterator[Json]:
         for number in range(1, count + 1):
             for value in found[:2]:
-                yield from _variation(value, number, node)
+                yield from self._variation(value, number, node)
 
+    def _variation(self, value: Json, number: int, node: Mapping[str, Any]) -> Iterator[Json]:
+        """Yield values that differ from `value`, a different one for each number."""
+        if isinstance(value, bool) or value is None:
+            return
+        if isinstance(value, str):
+            yield f"{value}{number}"
+            yield f"{number}{value}"
+        elif isinstance(value, int | float):
+            step = node.get("multipleOf", 1)
+            yield value + number * step
+            yield value - number * step
+        elif isinstance(value, list):
+            items = resolve(self._root, node.get("items", {}))
+            for index, item in enumerate(value[:1]):
+                for other in self._fitting_variation(item, number, items):
+                    yield [other, *value[index + 1 :]]
+        elif isinstance(value, dict):
+            declared = self._declared(value, node)
+            for name, item in value.items():
+                for other in self._fitting_variation(item, number, declared.get(name, {})):
+                    yield {**value, name: other}
 
-def _variation(value: Json, number: int, node: Mapping[str, Any]) -> Iterator[Json]:
-    """Yield values that differ from `value`, a different one for each number."""
-    if isinstance(value, bool) or value is None:
-        return
-    if isinstance(value, str):
-        yield f"{value}{number}"
-        yield f"{number}{value}"
-    elif isinstance(value, int | float):
-        step = node.get("multipleOf", 1)
-        yield value + number * step
-        yield value - number * step
-    elif isinstance(value, dict):
-        for name, item in value.items():
-            yield from ({**value, name: other} for other in _variation(item, number, {}))
+    def _fitting_variation(
+        self, value: Json, number: int, raw: Mapping[str, Any]
+    ) -> Iterator[Json]:
+        node = resolve(self._root, raw)
+        yield from (o for o in self._variation(value, number, node) if self.fits(node, o))
+
+    def _declared(self, value: Mapping[str, Json], node: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the schemas of an object's properties, in the branch of a union that it means."""
+        if "oneOf" in node:
+            index = branch_index(self._root, node, value)
+            node = {} if index is None else resolve(self._root, node["oneOf"][index])
+        extra = node.get("additionalProperties")
+        others = dict.fromkeys(value, extra if isinstance(extra, Mapping) else {})
+        return {**others, **node.get("properties", {})}
 
 
 def _same(left: Json, right: Json) -> bool:

@@ -71,10 +71,12 @@ def _types(site: Site, samples: Samples) -> Iterator[Edge]:
         for number, value in enumerate(_NEIGHBOURS[name]):
             label = "" if number == 0 else json.dumps(value)
             yield rejects(site, "type", [value], SHOULD if number else MUST, label=label)
+    # A definition is one place wherever it is used, but whether null is refused is said at each use.
+    use = "/".join("[]" if isinstance(step, int) else step for step in site.path)
     if is_nullable(site.node):
-        yield from accepts(site, "null", [None], MUST)
+        yield from accepts(site, "null", [None], MUST, label=f"accept {use}")
     elif site.path:
-        yield rejects(site, "null", [None], rule="type")
+        yield rejects(site, "null", [None], rule="type", label=use)
     found = [n for n in samples.some(site.key, site.node) if type(n) is int and abs(n) < 2**53]
     if "integer" in types:
         yield from accepts(site, "type", [float(number) for number in found], MAY, label="float")
@@ -83,7 +85,7 @@ def _types(site: Site, samples: Samples) -> Iterator[Edge]:
 
 
 def _choices(site: Site) -> Iterator[Edge]:
-    keyword = "const" if "const" in site.node else "enum"
+    keyword = "enum" if "enum" in site.node else "const"
     allowed = [site.node["const"]] if keyword == "const" else list(site.node["enum"])
     for number, value in enumerate(allowed[:_MOST_CHOICES]):
         label = f"accept {number}"
@@ -149,9 +151,10 @@ def _texts(site: Site, samples: Samples) -> Iterator[Edge]:
     known = [text for text in samples.some(site.key, node) if isinstance(text, str)]
     for keyword, beyond in (("minLength", -1), ("maxLength", 1)):
         edge = node.get(keyword)
-        if edge is None or (edge == 0 and beyond < 0):
+        if edge is None:
             continue
-        yield rejects(site, keyword, texts.of_length(node, edge + beyond, known))
+        if edge + beyond >= 0:
+            yield rejects(site, keyword, texts.of_length(node, edge + beyond, known))
         yield from _fitting(site, samples, keyword, texts.of_length(node, edge, known))
         if beyond > 0 and 0 < edge <= 8:  # a character beyond 16 bits counts once
             wide = ["\U0001f600" * edge]
@@ -178,7 +181,9 @@ def _formats(site: Site, samples: Samples) -> Iterator[Edge]:
     if name == "password" or "string" not in types_of(site.node):
         return
     shortest = max(1, min(site.node.get("minLength", 1), texts.LONGEST))
-    yield rejects(site, "format", [*texts.UNFITTING[name], "!" * shortest])
+    known = [text for text in samples.some(site.key, site.node) if isinstance(text, str)]
+    beside = [other for text in known for other in texts.beside_format(text)]
+    yield rejects(site, "format", [*texts.UNFITTING[name], "!" * shortest, *beside])
     yield from _fitting(site, samples, "format", texts.FITTING[name])
 
 

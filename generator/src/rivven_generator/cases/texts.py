@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
@@ -95,6 +96,11 @@ def _of_format(name: str, length: int) -> Iterator[str]:
 def for_pattern(node: Mapping[str, Any]) -> list[str]:
     """Return texts that may match the schema's pattern."""
     return pattern_samples.samples(node["pattern"])
+
+
+def beside_format(text: str) -> tuple[str, ...]:
+    """Return texts that may match the pattern that `text` matches, and are hardly of its format."""
+    return (f"{text} ", f"{text}[", re.sub("[0-9]", "9", text), re.sub("[0-9]", "0", text))
 
 
 def beside_pattern(text: str) -> tuple[tuple[str, ...], ...]:

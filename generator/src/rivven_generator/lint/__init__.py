@@ -93,7 +93,12 @@ _WITH_CONFIG: tuple[Rule[Whole], ...] = (
     rules.presence,
     rules.conditions,
 )
-_JUDGED: tuple[Rule[Whole], ...] = (cases.valid, cases.invalid, cases.example)
+_JUDGED: tuple[Rule[Whole], ...] = (
+    rules.defaults,
+    cases.valid,
+    cases.invalid,
+    cases.example,
+)
 
 
 def lint(

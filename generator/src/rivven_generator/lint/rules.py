@@ -8,8 +8,8 @@ from typing import Any
 from rivven_connect.documents import Problem, escape_text, split_pointer
 from rivven_generator.lint.subject import Path, Whole
 from rivven_generator.manifest import Rule
-from rivven_generator.schema.compiler import compile_schema
-from rivven_generator.schema.defaults import MISSING, default_of
+from rivven_generator.schema.compiler import compile_rule, compile_schema
+from rivven_generator.schema.defaults import MISSING, complete, default_of
 from rivven_generator.schema.tree import object_at, resolve
 from rivven_generator.schema.verdict import ConfigVerdict
 from rivven_generator.structure import suggestion
@@ -71,6 +71,31 @@ def presence(whole: Whole) -> Iterator[Problem]:
                     f"`{escape_text(name, limit=60)}` has a default and is never absent",
                     ("rules", index, *at),
                     hint="remove the default",
+                )
+
+
+def defaults(whole: Whole) -> Iterator[Problem]:
+    """An object that a default makes keeps the rules about it, or its config could not be written back."""
+    root = whole.manifest.config
+    for index, rule in enumerate(whole.manifest.rules):
+        keys = split_pointer(rule.at)
+        compiled = compile_rule(root, rule)
+        for depth, key in enumerate(keys, 1):
+            holder = object_at(root, keys[: depth - 1]) or {}
+            declared = holder.get("properties", {}).get(key, {})
+            default = default_of(root, declared)
+            if default is MISSING:
+                continue
+            config: object = complete(root, declared, default)
+            for name in reversed(keys[:depth]):
+                config = {name: config}
+            if not ConfigVerdict(compiled).accepts(config):
+                shown = escape_text(key, limit=60)
+                yield whole.top.problem(
+                    "RVN305",
+                    f"the default of `{shown}` breaks this rule",
+                    ("rules", index),
+                    hint="change the default or the rule",
                 )
 
 

@@ -29,7 +29,7 @@ def compile_config_schema(manifest: Manifest) -> JsonObject:
     """
     schema = {"$schema": DIALECT, **compile_schema(manifest.config)}
     if manifest.rules:
-        schema["allOf"] = [_compile_rule(manifest.config, rule) for rule in manifest.rules]
+        schema["allOf"] = [compile_rule(manifest.config, rule) for rule in manifest.rules]
     return schema
 
 
@@ -86,7 +86,8 @@ def _tags_of_definitions(root: Mapping[str, Any]) -> dict[str, list[str]]:
     return tags
 
 
-def _compile_rule(root: Mapping[str, Any], rule: Rule) -> JsonObject:
+def compile_rule(root: Mapping[str, Any], rule: Rule) -> JsonObject:
+    """Return a rule as the JSON Schema of a whole config."""
     keys = split_pointer(rule.at)
     # Where the place may hold null, a rule says nothing about it.
     compiled: JsonObject = {"if": {"type": "object"}, "then": _rule_body(root, rule, keys)}

@@ -20,12 +20,13 @@ def complete(root: Mapping[str, Any], node: Mapping[str, Any], value: Any) -> An
     schema = resolve(root, node)
     if isinstance(value, list) and isinstance(items := schema.get("items"), Mapping):
         return [complete(root, items, item) for item in value]
-    if not isinstance(value, dict):
+    if not isinstance(value, dict) or "enum" in schema or "const" in schema:
         return value
-    properties = _branch(root, schema, value).get("properties", {})
+    found = _branch(root, schema, value)
+    properties, others = found.get("properties", {}), found.get("additionalProperties")
+    others = others if isinstance(others, Mapping) else {}
     completed = {
-        key: complete(root, properties[key], item) if key in properties else item
-        for key, item in value.items()
+        key: complete(root, properties.get(key, others), item) for key, item in value.items()
     }
     for key, child in properties.items():
         default = default_of(root, child)

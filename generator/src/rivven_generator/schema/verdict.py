@@ -10,6 +10,7 @@ import jsonschema_rs
 
 from rivven_connect.documents import to_pointer
 from rivven_generator.manifest import JsonObject, Rule
+from rivven_generator.schema.located import located
 from rivven_generator.schema.tree import resolve, tag_of
 
 _PATTERN_BYTES = 10 * 1024 * 1024
@@ -44,11 +45,11 @@ class ConfigVerdict:
         """Return every reason against `config`, ordered by place; never a value of it."""
         found: dict[Failure, None] = {}
         for error in self._validator.iter_errors(config):
-            found.update(dict.fromkeys(self._read(error)))
+            found.update(dict.fromkeys(self._read(error, config)))
         return sorted(found, key=lambda failure: (failure.places, failure.rules))
 
-    def _read(self, error: Any) -> Iterator[Failure]:
-        path = list(error.instance_path)
+    def _read(self, error: Any, config: object) -> Iterator[Failure]:
+        path = located(config, error.instance_path)
         kind = error.kind.name
         if (rule := self._rule_of(error)) is not None:
             named = [*path, error.kind.property] if kind == "required" else path
@@ -60,14 +61,14 @@ class ConfigVerdict:
             for name in error.kind.unexpected:
                 yield Failure((to_pointer([*path, name]),), ("additionalProperties",))
         elif kind == "oneOf":
-            yield from self._read_union(error, path)
+            yield from self._read_union(error, path, config)
         else:
             keyword = str(error.schema_path[-1]) if error.schema_path else kind
             yield Failure((to_pointer(path),), (keyword,))
 
-    def _read_union(self, error: Any, path: list[str | int]) -> Iterator[Failure]:
+    def _read_union(self, error: Any, path: list[str | int], config: object) -> Iterator[Failure]:
         node: Any = self._compiled
-        for step in error.schema_path[:-1]:
+        for step in located(node, error.schema_path)[:-1]:
             node = node[step]
         tag = node["discriminator"]["propertyName"]
         if not isinstance(error.instance, dict):
@@ -80,7 +81,7 @@ class ConfigVerdict:
                 yield Failure((to_pointer([*path, tag]), to_pointer(path)), _TAG_RULES)
                 return
             for inner in error.kind.context[tags.index(error.instance[tag])]:
-                yield from self._read(inner)
+                yield from self._read(inner, config)
 
     def _rule_of(self, error: Any) -> Rule | None:
         match list(error.schema_path):
