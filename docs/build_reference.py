@@ -210,7 +210,7 @@ def _connectors() -> str:
         "They come with `rivven-connect` and are made with this generator: manifest, generated files and the handwritten "
         "part lie in `runtime/src/rivven_connect/connectors/`.\n\n"
         "In the sample configs, a line with one `#` is a setting that is left out; without the `# ` it counts. Its value is "
-        "the default, or an example where there is none.\n\n"
+        "the default, or an example where the default is empty or there is none.\n\n"
         f"| name | kind | what it does |\n|---|---|---|\n{index}"
     )
     return "\n".join([head, *(_connector(*one) for one in found)])

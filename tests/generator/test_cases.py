@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import re
@@ -17,7 +18,7 @@ from config_mutants import mutants
 
 from rivven_connect.config import ConfigModel
 from rivven_connect.documents import InputError
-from rivven_generator.cases import Repeat, config_cases, derive_cases
+from rivven_generator.cases import CasesView, Repeat, config_cases, derive_cases
 from rivven_generator.load import LoadedManifest, load_manifest
 from rivven_generator.schema import compile_config_schema, validator_of
 from rivven_generator.schema.pattern_samples import samples

@@ -105,6 +105,7 @@ def test_hostile_text_is_inert_in_the_table(text: str, tmp_path: Path) -> None:
     assert [row[0] for row in rows] == ["choice", "shaped", "plain"]
     assert {len(row) for row in rows} == {5}
     assert "pattern ^(a|b|`|<)*$" in rows[1][4]
+    assert r"pattern ``^(a\|b\|`\|<)*$``" in page
     kinds = {
         part.type
         for token in MarkdownIt("commonmark").enable("table").parse(page)

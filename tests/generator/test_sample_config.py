@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from commented_yaml import all_at_once, one_by_one
+from commented_yaml import all_at_once, blocks_of, one_by_one, uncomment
 
 from rivven_connect import InputError
 from rivven_connect._registry import Registries
@@ -161,6 +161,21 @@ def rules_against(config_class: Any, config: Any) -> set[str]:
     except InputError as error:
         return {problem.rule for problem in error.problems}
     return set()
+
+
+def test_a_sample_holds_no_more_than_it_may(tmp_path: Path) -> None:
+    number = {"type": "integer"}
+    declared = {"a": number, "b": number | {"default": 1}, "c": number | {"default": 2}}
+    few = {"type": "object", "maxProperties": 1, "properties": declared, "required": ["a"]}
+    config = {"type": "object", "properties": {"few": few, "fewer": few | {"maxProperties": 2}}}
+    path = tmp_path / "connector.yaml"
+    parts = {"manifest": "1", "kind": "sink", "name": "demo", "config": config}
+    path.write_text(yaml_text(parts))
+    _, schema, text = sample_of(path)
+    for block in blocks_of(text):
+        found = config_in(uncomment(text, block))
+        assert found
+        assert ConfigVerdict(schema).accepts(found), found
 
 
 def test_secrets_of_the_manifest_s_own_configs_are_nowhere() -> None:

@@ -188,11 +188,17 @@ def test_bugs_of_connectors_exit_3(folder: Path) -> None:
 
 def test_help_names_the_program_that_mounts_the_commands(capfd: pytest.CaptureFixture[str]) -> None:
     mounted = LazyGroup("other", COMMANDS, distribution="rivven-connect")
-    for name in COMMANDS:
-        assert run_group(mounted, [name, "--help"]) == 0
+    loaded = {name: lazy.load() for name, lazy in COMMANDS.items()}
+    inner = [
+        (n, i) for n, one in loaded.items() if isinstance(one, click.Group) for i in one.commands
+    ]
+    assert ("dlq", "replay") in inner
+    for names in [*((name,) for name in COMMANDS), *inner]:
+        assert run_group(mounted, [*names, "--help"]) == 0
         shown = capfd.readouterr().out
         assert "rivven-connect" not in shown
-        _, own, _ = invoke(capfd, name, "--help")
+        assert f"other {' '.join(names)}" in shown
+        _, own, _ = invoke(capfd, *names, "--help")
         assert "other" not in own.split()
 
 

@@ -58,7 +58,7 @@ def test_it_reads_as_a_person_would_write_it() -> None:
         "names: [a, b]\n"
         "empty: []\n"
         "text: |\n  one\n  two\n"
-        "é: 'no'\n"
+        'é: "no"\n'
         f"long: >-\n  {'word ' * 19}word\n  {'word ' * 4}end\n"
     )  # fmt: skip
     assert yaml_text({"names": ["a", "b"]}) == "names:\n  - a\n  - b\n"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import ast
 import dataclasses
 
+from rivven_generator.author_code import methods_of
 from rivven_generator.layout import LINE_LENGTH
 from rivven_generator.load import LoadedManifest
 from rivven_generator.manifest import Manifest, Stream
@@ -88,7 +88,7 @@ def missing_hooks(loaded: LoadedManifest, author_source: str) -> list[Hook]:
 
     A source with its own `read` needs no `read_<stream>`.
     """
-    defined = _methods(author_source, loaded.manifest.class_names.connector)
+    defined = methods_of(author_source, loaded.manifest.class_names.connector) or {}
     reads = {stream.hook for stream in loaded.manifest.streams} if "read" in defined else set()
     return [h for h in declared_hooks(loaded) if h.name not in defined and h.name not in reads]
 
@@ -205,19 +205,3 @@ def _sink_hooks(manifest: Manifest) -> list[Hook]:
             imports=("SourceEvent", "WriteResult"),
         )
     ]
-
-
-def _methods(source: str, class_name: str) -> set[str]:
-    """Return the methods of the author's class; an unreadable file counts as empty."""
-    try:
-        tree = ast.parse(source)
-    except (SyntaxError, ValueError):
-        return set()
-    functions = (ast.FunctionDef, ast.AsyncFunctionDef)
-    return {
-        node.name
-        for found in ast.walk(tree)
-        if isinstance(found, ast.ClassDef) and found.name == class_name
-        for node in found.body
-        if isinstance(node, functions)
-    }

@@ -88,13 +88,10 @@ class _Sheet:
                 *_commented(self._entry(name, place, sample)),
                 *self._alternatives(name, place, sample),
             ]
-        given = value[name]
-        if given == {}:
-            given = complete(self._places.root, place.raw, given)
         return [
             *lines,
-            *self._entry(name, place, given),
-            *self._alternatives(name, place, given),
+            *self._entry(name, place, value[name]),
+            *self._alternatives(name, place, value[name]),
         ]
 
     def _about(self, node: Mapping[str, Any], *, required: bool) -> list[str]:

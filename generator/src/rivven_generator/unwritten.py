@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import ast
 import os
 
-_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
-_MISSING = "HookMissing"
+from rivven_generator.author_code import methods_of
 
 
 def unwritten_hooks(package: str, kind: str) -> list[str]:
@@ -31,27 +29,9 @@ def unwritten_hooks(package: str, kind: str) -> list[str]:
 
 
 def _methods(path: str) -> dict[str, bool] | None:
-    """Return method -> whether all it does is to raise HookMissing; None for an unreadable file."""
+    """Return the methods of the classes in a file; None for an unreadable one."""
     try:
         with open(path, encoding="utf-8") as file:
-            tree = ast.parse(file.read())
-    except (OSError, SyntaxError, ValueError):
+            return methods_of(file.read())
+    except (OSError, ValueError):
         return None
-    classes = [node for node in tree.body if isinstance(node, ast.ClassDef)]
-    functions = [node for found in classes for node in found.body if isinstance(node, _FUNCTIONS)]
-    return {function.name: _is_stub(function) for function in functions} if classes else None
-
-
-def _is_stub(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
-    body = [node for node in function.body if not _is_docstring(node)]
-    return len(body) == 1 and isinstance(body[0], ast.Raise) and _raises_missing(body[0])
-
-
-def _is_docstring(node: ast.stmt) -> bool:
-    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
-
-
-def _raises_missing(node: ast.Raise) -> bool:
-    error = node.exc.func if isinstance(node.exc, ast.Call) else node.exc
-    name = error.attr if isinstance(error, ast.Attribute) else getattr(error, "id", "")
-    return name == _MISSING

@@ -71,6 +71,14 @@ class _CompactWriter(_Writer):
     """Writes short lists of scalars on one line, and folds long text."""
 
 
+class InlineMapping(dict[str, Any]):
+    """A mapping that is written on one line."""
+
+
+class InlineList(list[Any]):
+    """A list that is written on one line."""
+
+
 def _text_node(writer: _Writer, text: str) -> yaml.ScalarNode:
     return writer.represent_scalar("tag:yaml.org,2002:str", text, style=_style_of(text))
 
@@ -88,7 +96,7 @@ def _style_of(text: str) -> str | None:
         return '"'  # the only style with escapes
     if "\n" in text:
         return "|"
-    return None if is_plain_text(text) else "'"
+    return None if is_plain_text(text) else '"'
 
 
 def _list_node(writer: _Writer, value: list[Any]) -> yaml.SequenceNode:
@@ -99,6 +107,16 @@ def _list_node(writer: _Writer, value: list[Any]) -> yaml.SequenceNode:
     return writer.represent_sequence("tag:yaml.org,2002:seq", value, flow_style=short)
 
 
+def _inline_mapping_node(writer: _Writer, value: InlineMapping) -> yaml.MappingNode:
+    return writer.represent_mapping("tag:yaml.org,2002:map", value.items(), flow_style=True)
+
+
+def _inline_list_node(writer: _Writer, value: InlineList) -> yaml.SequenceNode:
+    return writer.represent_sequence("tag:yaml.org,2002:seq", value, flow_style=True)
+
+
 _Writer.add_representer(str, _text_node)
+_Writer.add_representer(InlineMapping, _inline_mapping_node)
+_Writer.add_representer(InlineList, _inline_list_node)
 _CompactWriter.add_representer(str, _folded_text_node)
 _CompactWriter.add_representer(list, _list_node)

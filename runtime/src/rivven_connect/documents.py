@@ -13,17 +13,17 @@ from rivven_connect._documents import (
 from rivven_connect._errors import InputError
 from rivven_connect._parsing import Limits
 from rivven_connect._problems import Problem, escape_text, render_problems
-from rivven_connect._scalars import is_plain_text
-from rivven_connect._yaml_text import yaml_text
+from rivven_connect._yaml_text import InlineList, InlineMapping, yaml_text
 
 __all__ = [
     "DOCUMENT_CODES",
     "Document",
+    "InlineList",
+    "InlineMapping",
     "InputError",
     "Limits",
     "Problem",
     "escape_text",
-    "is_plain_text",
     "load_document",
     "parse_document",
     "render_problems",

@@ -5,60 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-import yaml
-
-from rivven_connect.documents import Limits, is_plain_text, parse_document
+from rivven_connect.documents import (
+    InlineList,
+    InlineMapping,
+    Limits,
+    parse_document,
+    yaml_text,
+)
 
 _ANY_SIZE: Final = Limits(max_bytes=2**30, max_values=2**30, max_entries=2**30)
 """Whether it is too large for a manifest is said where its parts can be named."""
-_WIDTH: Final = 100
 _FLOW_WIDTH: Final = 76
 _FLOW_DEPTH: Final = 2
 _PROSE: Final = frozenset({"description", "title"})
-
-
-class _Flow(dict[str, Any]):
-    """A mapping on one line."""
-
-
-class _FlowList(list[Any]):
-    """A list on one line."""
-
-
-class _Dumper(yaml.SafeDumper):
-    """Indents lists, writes no aliases, and quotes what YAML versions read differently."""
-
-    def increase_indent(
-        self, flow: bool = False, indentless: bool = False
-    ) -> None:  # the base's signature
-        """Indent a list below its key."""
-        super().increase_indent(flow, False)
-
-    def ignore_aliases(self, data: Any) -> bool:  # the base's signature
-        """Repeat a value that occurs twice."""
-        return True
-
-
-def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    style = None
-    if "\n" in text:
-        style = "|" if _fits_block(text) else '"'
-    elif not (is_plain_text(text) and text.isprintable()):
-        style = '"'
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style)
-
-
-def _flow(dumper: yaml.SafeDumper, value: _Flow) -> yaml.MappingNode:
-    return dumper.represent_mapping("tag:yaml.org,2002:map", value.items(), flow_style=True)
-
-
-def _flow_list(dumper: yaml.SafeDumper, value: _FlowList) -> yaml.SequenceNode:
-    return dumper.represent_sequence("tag:yaml.org,2002:seq", value, flow_style=True)
-
-
-_Dumper.add_representer(str, _text)
-_Dumper.add_representer(_Flow, _flow)
-_Dumper.add_representer(_FlowList, _flow_list)
 
 
 def manifest_yaml(manifest: Mapping[str, Any]) -> str:
@@ -69,15 +28,10 @@ def manifest_yaml(manifest: Mapping[str, Any]) -> str:
     parts: list[str] = []
     for key, value in manifest.items():
         laid_out = _laid_out(value, depth=0) if isinstance(value, (dict, list)) else value
-        text = yaml.dump(
-            {key: laid_out},
-            Dumper=_Dumper,
-            sort_keys=False,
-            allow_unicode=True,
-            width=_WIDTH,
-            default_flow_style=False,
+        text = yaml_text({key: laid_out}, compact=True)
+        apart = isinstance(value, (dict, list)) and not isinstance(
+            laid_out, (InlineMapping, InlineList)
         )
-        apart = isinstance(value, (dict, list)) and not isinstance(laid_out, (_Flow, _FlowList))
         parts.append(f"\n{text}" if apart else text)
     text = "".join(parts)
     if parse_document(text, limits=_ANY_SIZE).value != manifest:
@@ -96,13 +50,13 @@ def _laid_out(value: Any, *, depth: int) -> Any:
     return {
         key: item if key in _PROSE and isinstance(item, str) else _laid_out(item, depth=depth + 1)
         for key, item in value.items()
-    } or _Flow()
+    } or InlineMapping()
 
 
 def _marked(value: Any) -> Any:
     if isinstance(value, dict):
-        return _Flow({key: _marked(item) for key, item in value.items()})
-    return _FlowList(_marked(item) for item in value) if isinstance(value, list) else value
+        return InlineMapping({key: _marked(item) for key, item in value.items()})
+    return InlineList(_marked(item) for item in value) if isinstance(value, list) else value
 
 
 def _is_short(value: dict[str, Any] | list[Any]) -> bool:
@@ -126,11 +80,3 @@ def _is_short(value: dict[str, Any] | list[Any]) -> bool:
         if size > _FLOW_WIDTH:
             return False
     return True
-
-
-def _fits_block(text: str) -> bool:
-    """Whether the text survives as a literal block: no blanks at line ends, nothing to escape."""
-    lines = text.removesuffix("\n").split("\n")
-    printable = all(char.isprintable() for line in lines for char in line)
-    unpadded = all(line == line.rstrip() for line in lines)
-    return printable and unpadded and "" not in (lines[0], lines[-1]) and not text[0].isspace()

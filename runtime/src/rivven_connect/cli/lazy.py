@@ -52,10 +52,7 @@ class LazyGroup(click.Group):
         lazy = self._table.get(cmd_name)
         if lazy is None:
             return super().get_command(ctx, cmd_name)
-        command = copy.copy(lazy.load())
-        if command.help:
-            command.help = command.help.replace(f" {_OWN_NAME} ", f" {ctx.find_root().info_name} ")
-        return command
+        return _called_by(str(ctx.find_root().info_name), lazy.load())
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write name and short help of each command, from the table alone."""
@@ -67,6 +64,16 @@ class LazyGroup(click.Group):
         ]
         with formatter.section("Commands"):
             formatter.write_dl(rows)
+
+
+def _called_by(program: str, command: click.Command) -> click.Command:
+    """Return a copy of the command whose examples, and those of its own commands, name the program."""
+    found = copy.copy(command)
+    if found.help:
+        found.help = found.help.replace(f" {_OWN_NAME} ", f" {program} ")
+    if isinstance(found, click.Group):
+        found.commands = {name: _called_by(program, one) for name, one in found.commands.items()}
+    return found
 
 
 def _version_option(distribution: str) -> click.Option:
