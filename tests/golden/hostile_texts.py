@@ -172,12 +172,17 @@ def pointer(name: str) -> str:
     return "/" + name.replace("~", "~0").replace("/", "~1")
 
 
+def written(folder: Path, manifest: dict[str, Any]) -> Path:
+    """Write a manifest, every awkward character as an escape, and return it."""
+    path = folder / "connector.yaml"
+    text = json.dumps(manifest, ensure_ascii=False)
+    path.write_text(re.sub("[^ -~]", _escaped, text), encoding="utf-8")
+    return path
+
+
 def texts_of(folder: Path, kind: Kind, text: Text, key: Text) -> dict[str, str]:
     """Return path -> text of every file of the project that the manifest makes."""
-    path = folder / "connector.yaml"
-    manifest = json.dumps(manifest_of(kind, text, key), ensure_ascii=False)
-    path.write_text(re.sub("[^ -~]", _escaped, manifest), encoding="utf-8")
-    loaded = load_manifest(path)
+    loaded = load_manifest(written(folder, manifest_of(kind, text, key)))
     files = project_texts(loaded, standalone_layout(loaded.manifest))
     del files["connector.yaml"]
     return files

@@ -88,15 +88,12 @@ def test_g0_every_template_is_part_of_a_comparison(
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("fragment", ["".join(FRAGMENTS), '"', "'", "{{ 7*7 }}"], ids=range(4))
-def test_g0_a_sentence_for_a_starter_is_a_sentence(
-    tmp_path: Path, kind: Kind, fragment: str
-) -> None:
+def test_g0_a_sentence_for_a_starter_is_a_sentence(tmp_path: Path, kind: Kind) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
     plain = starter_shapes(tmp_path / "a", kind, "Plain.")
     # No terminal hands over a line end, and a manifest refuses the rest of the control characters.
-    line = "".join(char for char in fragment if unicodedata.category(char) != "Cc")
+    line = "".join(char for char in "".join(FRAGMENTS) if unicodedata.category(char) != "Cc")
     assert_same(plain, starter_shapes(tmp_path / "b", kind, line))
 
 
