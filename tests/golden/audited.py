@@ -101,7 +101,10 @@ def run(root: str, manifests: list[str]) -> None:
         os.mkdir(folder)
         with open(manifest, "rb") as file:
             content = file.read()
-        for name, text in (("connector.yaml", content), ("pyproject.toml", b'[project]\nname = "x"\n')):
+        for name, text in (
+            ("connector.yaml", content),
+            ("pyproject.toml", b'[project]\nname = "x"\n'),
+        ):
             with open(os.path.join(folder, name), "wb") as file:
                 file.write(text)
         codes = [
