@@ -1,6 +1,7 @@
-"""Every row of the failure table, F1 to F37, has a test that says so.
+"""Every row of the failure table and of hostile input, and every rule, has a test that says so.
 
-A test is found by its name: `test_f12_...`, or `test_f1_f2_f3_...` for several rows.
+F1 to F37 are failures at run time, H1 to H40 hostile input of the generator, G-0 to G-8 its rules. A test
+is found by its name: `test_f12_...`, or `test_f1_f2_f3_...` for several rows.
 """
 
 from __future__ import annotations
@@ -9,14 +10,16 @@ import ast
 import functools
 import re
 from collections import defaultdict
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 TESTS = Path(__file__).resolve().parents[1]
-ROWS = range(1, 38)
-OTHER_ISSUES = {35: "PostgreSQL comes with its connector"}
-_ROWS_IN_NAME = re.compile(r"test((?:_f[0-9]+)+)_")
+ROWS: Mapping[str, range] = {"f": range(1, 38), "h": range(1, 41), "g": range(9)}
+OTHER_ISSUES = {("f", 35): "PostgreSQL comes with its connector"}
+_ROWS_IN_NAME = re.compile(r"test((?:_[fgh][0-9]+)+)_")
+ALL_ROWS = [(table, number) for table, numbers in ROWS.items() for number in numbers]
 
 
 @functools.cache
@@ -32,22 +35,22 @@ def all_tests() -> frozenset[str]:
 
 
 @functools.cache
-def by_row() -> dict[int, set[str]]:
+def by_row() -> dict[tuple[str, int], set[str]]:
     """Return row -> the tests that are named after it."""
-    found: dict[int, set[str]] = defaultdict(set)
+    found: dict[tuple[str, int], set[str]] = defaultdict(set)
     for test in all_tests():
         if match := _ROWS_IN_NAME.match(test.rpartition("::")[2]):
-            for number in re.findall("[0-9]+", match[1]):
-                found[int(number)].add(test)
+            for table, number in re.findall("([fgh])([0-9]+)", match[1]):
+                found[table, int(number)].add(test)
     return found
 
 
-@pytest.mark.parametrize("row", [row for row in ROWS if row not in OTHER_ISSUES])
-def test_the_row_has_a_test(row: int) -> None:
+@pytest.mark.parametrize("row", [row for row in ALL_ROWS if row not in OTHER_ISSUES])
+def test_the_row_has_a_test(row: tuple[str, int]) -> None:
     assert by_row()[row]
 
 
 def test_there_are_no_other_rows() -> None:
-    assert set(by_row()) <= set(ROWS)
+    assert set(by_row()) <= set(ALL_ROWS)
     done = OTHER_ISSUES.keys() & by_row().keys()
     assert not done, f"these have tests now: {sorted(done)}"

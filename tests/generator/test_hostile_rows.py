@@ -345,6 +345,17 @@ def test_h23_references_lead_nowhere_else(tmp_path: Path, reference: str) -> Non
         assert codes == {"RVN404"}
 
 
+@pytest.mark.parametrize(
+    "path", ["conftest.py", "src/demo/x.py", ".github/workflows/x.yml", ".x.json", "a/.b/x.json", "Makefile"]
+)  # fmt: skip
+def test_h23_a_schema_file_is_nothing_that_a_project_would_run(tmp_path: Path, path: str) -> None:
+    """`rivven new` copies schema files; this one is YAML and Python at once."""
+    (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / path).write_text("{'type': 'object'}")
+    text = EMPTY + f"streams: [{{name: a, schema: {path}}}]\n"
+    assert refused(tmp_path, text) == {"RVN404"}
+
+
 def test_h23_a_schema_file_behind_a_link_out_of_the_folder(tmp_path: Path) -> None:
     (tmp_path / "x.json").write_text('{"type": "object"}')
     text = EMPTY + "streams: [{name: a, schema: a.json}]\n"

@@ -19,6 +19,7 @@ from rivven_generator.structure import check_structure
 MANIFEST_FILE = "connector.yaml"
 
 _MOST_PROBLEMS = 100
+_SCHEMA_SUFFIXES = (".json", ".yaml", ".yml")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -114,6 +115,9 @@ def _load_record_schema(document: Document, index: int, name: str) -> Document:
         reason = "must be a plain relative path, with `/` between folders"
     elif name.startswith(("/", "~")) or ".." in name.split("/"):
         reason = "must lie below the manifest's folder"
+    elif not name.endswith(_SCHEMA_SUFFIXES) or any(p.startswith(".") for p in name.split("/")):
+        # `rivven new` copies it: it must become no code, no workflow and no settings of a tool.
+        reason = "must be called .json, .yaml or .yml, and neither it nor its folder be hidden"
     else:
         target = os.path.realpath(os.path.join(folder, name))
         if os.path.commonpath([folder, target]) != folder:
