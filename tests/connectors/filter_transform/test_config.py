@@ -51,6 +51,7 @@ class TestConfig(ConfigContract):
             "",
             {"field": "address.city", "value": None, "drop": True, "equals": "active"},
         ),
+        Accept("short", "", {"field": "status", "operator": "equals", "value": "active"}),
         Accept("short", "/field", "x"),
         Accept("short", "/equals", ["any", {"thing": None}]),
         Accept("operator", "/operator", "equals"),
@@ -88,7 +89,7 @@ class TestConfig(ConfigContract):
         Reject("short", "/field", ABSENT, "required"),
         Reject("short", "/unexpected", True, "additionalProperties"),
         Reject("short", "/equals", ABSENT, "require_one", at=""),
-        Reject("operator", "/equals", "active", "require_one", at=""),
+        Reject("short", "/operator", "equals", "require_one", at=""),
         Reject(
             "operator",
             "",

@@ -190,6 +190,7 @@ class TestConfig(ConfigContract):
         Reject("basic", "/auth/password", 1, "type"),
         Reject("basic", "/auth/password", True, "type"),
         Reject("basic", "/auth/password", None, "type"),
+        Reject("full 2", "/headers/key1", None, "type"),
     )
     secrets = (
         Canary("full", "/headers/X-Team", 'canary-1-@/+%"\n'),

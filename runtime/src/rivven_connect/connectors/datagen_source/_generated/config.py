@@ -8,6 +8,7 @@ from typing import Annotated, ClassVar, Literal
 
 from rivven_connect.config import (
     Boolean,
+    Default,
     Field,
     Integer,
     Json,
@@ -59,7 +60,7 @@ class DatagenSourceConfig(SourceConfig):
     include_timestamp: Boolean = True
     """Add `_timestamp`, when the record was made; the one value that a seed does not decide."""
 
-    custom_fields: dict[str, Json] = Field(default_factory=dict)
+    custom_fields: dict[str, Json] = Default(dict)
     """Fields to add to every record as they stand here."""
 
     cdc_mode: Boolean = False

@@ -9,11 +9,13 @@ from typing import Annotated, ClassVar, Literal
 from rivven_connect.config import (
     Boolean,
     ConfigModel,
+    Default,
     Field,
     Format,
     Integer,
     JsonObject,
     NotNull,
+    Pattern,
     Secret,
     SecretText,
     SinkConfig,
@@ -33,7 +35,7 @@ class Basic(ConfigModel):
     """A user and a password in the Authorization header."""
 
     type: Literal["basic"]
-    username: Annotated[Text, Field(pattern="^[^:]*$")]
+    username: Annotated[Text, Pattern("^[^:]*$")]
     password: Secret
 
 
@@ -42,7 +44,7 @@ class ApiKey(ConfigModel):
 
     type: Literal["api_key"]
     key: Annotated[Secret, SecretText(min_length=1)]
-    header_name: Annotated[Text, Field(pattern="^[A-Za-z0-9-]{1,60}$")] = "X-API-Key"
+    header_name: Annotated[Text, Pattern("^[A-Za-z0-9-]{1,60}$")] = "X-API-Key"
 
 
 class HttpWebhookSinkConfig(SinkConfig):
@@ -52,13 +54,13 @@ class HttpWebhookSinkConfig(SinkConfig):
 
     _example: ClassVar[JsonObject] = {"url": "https://hooks.example.com/in"}
 
-    url: Annotated[Text, Field(pattern="^[Hh][Tt][Tt][Pp][Ss]?://.*$"), Format("uri")]
+    url: Annotated[Text, Pattern("^[Hh][Tt][Tt][Pp][Ss]?://.*$"), Format("uri")]
     """Where records are posted. A redirect is never followed."""
 
     method: Literal["POST", "PUT", "PATCH"] = "POST"
     """The method of each request."""
 
-    headers: dict[str, Secret] = Field(default_factory=dict)
+    headers: dict[str, Secret] = Default(dict)
     """Headers of each request; their values are secret."""
 
     auth: Annotated[Bearer | Basic | ApiKey | None, Tagged("type"), NotNull()] = None
@@ -76,9 +78,7 @@ class HttpWebhookSinkConfig(SinkConfig):
     include_metadata: Boolean = True
     """Post an envelope of stream, event_type, timestamp, namespace, data and metadata instead of the data alone, which does not tell a delete from an insert."""
 
-    idempotency_header: Annotated[Text | None, NotNull(), Field(pattern="^[A-Za-z0-9-]{1,60}$")] = (
-        None
-    )
+    idempotency_header: Annotated[Text | None, NotNull(), Pattern("^[A-Za-z0-9-]{1,60}$")] = None
     """Name of a header, such as Idempotency-Key, for a key made from position and content of the records. Only for sources with stable positions; records without a position get none."""
 
     verify_tls: Boolean = True

@@ -6,7 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
-from rivven_connect.config import Field, JsonObject, SinkConfig, Text
+from rivven_connect.config import Field, JsonObject, Pattern, SinkConfig, Text
 
 
 class JsonlSinkConfig(SinkConfig):
@@ -16,7 +16,7 @@ class JsonlSinkConfig(SinkConfig):
 
     _example: ClassVar[JsonObject] = {"path": "records.jsonl"}
 
-    path: Annotated[Text, Field(min_length=1, pattern="^([^\\x00{}]|\\{stream\\})+$")]
+    path: Annotated[Text, Field(min_length=1), Pattern("^([^\\x00{}]|\\{stream\\})+$")]
     """The file, made with its folders if missing. `{stream}` stands for the name of each record's stream, made safe as a file name."""
 
     format: Literal["records", "events"] = "records"

@@ -6,7 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, ClassVar
 
-from rivven_connect.config import Boolean, Field, Integer, JsonObject, SourceConfig, Text
+from rivven_connect.config import Boolean, Field, Integer, JsonObject, Pattern, SourceConfig, Text
 
 
 class JsonlSourceConfig(SourceConfig):
@@ -16,7 +16,7 @@ class JsonlSourceConfig(SourceConfig):
 
     _example: ClassVar[JsonObject] = {"path": "records.jsonl"}
 
-    path: Annotated[Text, Field(min_length=1, pattern="^[^\\x00]+$")]
+    path: Annotated[Text, Field(min_length=1), Pattern("^[^\\x00]+$")]
     """The file; a relative path starts at the working directory."""
 
     stream: Annotated[Text, Field(min_length=1, max_length=255)] = "records"

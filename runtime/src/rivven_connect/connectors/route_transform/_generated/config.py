@@ -13,6 +13,7 @@ from rivven_connect.config import (
     Json,
     JsonObject,
     NotNull,
+    Pattern,
     Text,
     TransformConfig,
     Validator,
@@ -35,9 +36,9 @@ class Route(ConfigModel):
 
     stream: Annotated[
         Text,
-        Field(
-            max_length=200,
-            pattern="^([A-Za-z0-9_-]|\\{stream\\}|\\{namespace\\})([A-Za-z0-9_.-]|\\{stream\\}|\\{namespace\\})*$",
+        Field(max_length=200),
+        Pattern(
+            "^([A-Za-z0-9_-]|\\{stream\\}|\\{namespace\\})([A-Za-z0-9_.-]|\\{stream\\}|\\{namespace\\})*$",
         ),
     ]
     """New stream. `{stream}` and `{namespace}` stand for what the event has."""
@@ -45,9 +46,9 @@ class Route(ConfigModel):
     namespace: Annotated[
         Text | None,
         NotNull(),
-        Field(
-            max_length=200,
-            pattern="^([A-Za-z0-9_-]|\\{stream\\}|\\{namespace\\})([A-Za-z0-9_.-]|\\{stream\\}|\\{namespace\\})*$",
+        Field(max_length=200),
+        Pattern(
+            "^([A-Za-z0-9_-]|\\{stream\\}|\\{namespace\\})([A-Za-z0-9_.-]|\\{stream\\}|\\{namespace\\})*$",
         ),
     ] = None
     """New namespace; it stays if left out."""
@@ -69,9 +70,9 @@ class RouteTransformConfig(TransformConfig):
     default_stream: Annotated[
         Text | None,
         NotNull(),
-        Field(
-            max_length=200,
-            pattern="^([A-Za-z0-9_-]|\\{stream\\}|\\{namespace\\})([A-Za-z0-9_.-]|\\{stream\\}|\\{namespace\\})*$",
+        Field(max_length=200),
+        Pattern(
+            "^([A-Za-z0-9_-]|\\{stream\\}|\\{namespace\\})([A-Za-z0-9_.-]|\\{stream\\}|\\{namespace\\})*$",
         ),
     ] = None
     """Stream for the events for which no rule holds; they stay in theirs if it is left out."""

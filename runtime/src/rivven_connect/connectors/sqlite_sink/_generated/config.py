@@ -6,7 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
-from rivven_connect.config import Field, Integer, JsonObject, NotNull, SinkConfig, Text
+from rivven_connect.config import Field, Integer, JsonObject, NotNull, Pattern, SinkConfig, Text
 
 
 class SqliteSinkConfig(SinkConfig):
@@ -16,12 +16,13 @@ class SqliteSinkConfig(SinkConfig):
 
     _example: ClassVar[JsonObject] = {"path": "warehouse.db"}
 
-    path: Annotated[Text, Field(min_length=1, pattern="^[^\\x00]+$")]
+    path: Annotated[Text, Field(min_length=1), Pattern("^[^\\x00]+$")]
     """The database file, made with its folders if missing."""
 
     table: Annotated[
         Text,
-        Field(min_length=1, pattern="^([^\\x00{}]|\\{(stream|name|namespace)\\})+$"),
+        Field(min_length=1),
+        Pattern("^([^\\x00{}]|\\{(stream|name|namespace)\\})+$"),
     ] = "{stream}"
     """The table of a stream, made if missing. `{stream}` stands for the stream's full name (`public.orders`), `{name}` and `{namespace}` for its parts. Two streams never share a table."""
 

@@ -71,4 +71,5 @@ class TestConfig(ConfigContract):
         Reject("full", "/headers/X-Team", 1, "type"),
         Reject("full", "/headers/X-Team", True, "type"),
         Reject("full", "/headers/X-Team", None, "type"),
+        Reject("full 2", "/headers/key1", None, "type"),
     )

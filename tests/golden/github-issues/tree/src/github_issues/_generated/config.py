@@ -13,6 +13,7 @@ from rivven_connect.config import (
     Integer,
     JsonObject,
     NotNull,
+    Pattern,
     Secret,
     SecretText,
     SourceConfig,
@@ -49,10 +50,7 @@ class GithubIssuesConfig(SourceConfig):
     }
 
     base_url: Annotated[Text, Format("uri")] = "https://api.github.com"
-    repositories: Annotated[
-        list[Annotated[Text, Field(pattern="^[^/]+/[^/]+$")]],
-        Field(min_length=1),
-    ]
+    repositories: Annotated[list[Annotated[Text, Pattern("^[^/]+/[^/]+$")]], Field(min_length=1)]
     schedule: Annotated[Text | None, NotNull(), Validator(check_cron)] = None
     page_size: Annotated[Integer, Field(ge=1, le=100)] = 100
     timeout_ms: Annotated[Integer, Field(ge=1)] = 30000

@@ -6,7 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, ClassVar
 
-from rivven_connect.config import Field, Format, Integer, JsonObject, SinkConfig, Text
+from rivven_connect.config import Default, Field, Format, Integer, JsonObject, SinkConfig, Text
 
 
 class HttpWebhookConfig(SinkConfig):
@@ -19,7 +19,7 @@ class HttpWebhookConfig(SinkConfig):
     url: Annotated[Text, Format("uri")]
     """Where events are posted."""
 
-    headers: dict[str, Text] = Field(default_factory=dict)
+    headers: dict[str, Text] = Default(dict)
     """Headers of each request."""
 
     timeout_ms: Annotated[Integer, Field(ge=1)] = 10000

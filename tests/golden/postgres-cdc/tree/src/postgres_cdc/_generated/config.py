@@ -11,6 +11,7 @@ from rivven_connect.config import (
     Integer,
     JsonObject,
     NotNull,
+    Pattern,
     Secret,
     SourceConfig,
     Text,
@@ -54,5 +55,5 @@ class PostgresCdcConfig(SourceConfig):
     password: Annotated[Secret | None, NotNull()] = None
     """Its password."""
 
-    slot_name: Annotated[Text, Field(max_length=63, pattern="^[a-z0-9_]+$")] = "rivven_slot"
+    slot_name: Annotated[Text, Field(max_length=63), Pattern("^[a-z0-9_]+$")] = "rivven_slot"
     """Replication slot."""
