@@ -200,6 +200,7 @@ def test_defaults_complete_a_value_at_every_depth() -> None:
         ("  required: [a]\n  properties: {a: {type: string, validator: mine}}\n", None),
         ("  required: [a]\n  properties: {a: {type: array, minItems: 999999999}}\n", None),
         ("  minProperties: 1\n  properties: {a: {type: boolean}}\n", {"a": False}),
+        ("  required: [a]\n  properties: {a: {type: object, minProperties: 2, additionalProperties: {type: integer}}}\n", {"a": {"key1": 0, "key2": 0}}),
     ],
 )  # fmt: skip
 def test_minimal_configs(text: str, expected: object) -> None:

@@ -32,8 +32,6 @@ def test_the_file_becomes_the_manifest_beside_it(path: Path) -> None:
 def test_importing_what_was_made_changes_nothing_more(path: Path, tmp_path: Path) -> None:
     """The config schema of the manifest, imported again, compiles to the same schema."""
     first = check_manifest(parse_document(manifest_yaml(imported(path).manifest))).manifest
-    if first.rules:
-        first = first.model_copy(update={"rules": []})
     schema = compile_config_schema(first)
     (tmp_path / "again.json").write_text(json.dumps(schema), encoding="utf-8")
     found = import_file("json-schema", tmp_path / "again.json", kind=first.kind, name=first.name)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, NoReturn
 
 from rivven_connect.documents import Document, InputError, escape_text, to_pointer
 from rivven_generator.importers.flattening import Flat, Flattening
 from rivven_generator.importers.notes import Notes, Path
 from rivven_generator.importers.references import References
+from rivven_generator.importers.rule_parts import split_rules
 from rivven_generator.importers.scalars import settle_scalar
 from rivven_generator.importers.secrets import settle_secret
 from rivven_generator.importers.types import settle_type
@@ -92,6 +93,9 @@ class ConfigSchema:
         self._left -= 1
         if self._left < 0:
             self._refuse("RVN891", f"the schema expands to more than {_MOST_SCHEMAS} parts", at)
+        if keys is not None and isinstance(raw, dict):
+            rules, raw = split_rules(raw)
+            self._take_rules(rules, at, keys)
         return self._entered(self._flattening.flat(raw, at), keys)
 
     def _entered(self, flat: Flat, keys: Keys) -> Schema:
@@ -107,7 +111,7 @@ class ConfigSchema:
     def _settled(self, flat: Flat, keys: Keys) -> Schema:
         is_root = keys == ()
         branches = settle_union(flat, self._flattening, self._notes, tags=not is_root)
-        self._take_rules(branches, flat.at, keys)
+        self._take_rules(branches.rules, flat.at, keys)
         node, at = flat.node, flat.at
         if branches.tag:
             return self._union(node, branches, at)
@@ -120,12 +124,14 @@ class ConfigSchema:
             self._object(node, at, keys)
         return self._placed(node, at)
 
-    def _take_rules(self, branches: Branches, at: Path, keys: Keys) -> None:
-        if branches.rules and keys is None:
+    def _take_rules(self, rules: Sequence[Schema], at: Path, keys: Keys) -> None:
+        if rules and keys is None:
             self._notes.add("RVN830", "rules inside of lists and unions have no counterpart", at)
             return
-        place = {"at": to_pointer(keys)} if keys else {}
-        self.rules += [{**rule, **place} for rule in branches.rules]
+        place = to_pointer(keys or ())
+        for rule in rules:
+            pointer = place + rule.pop("at", "")
+            self.rules.append({**rule, "at": pointer} if pointer else rule)
 
     def _placed(self, node: Schema, at: Path) -> Schema:
         """Return the schema with its keywords in the order in which a person writes them."""

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from rivven_connect.documents import escape_text
 from rivven_generator.importers.notes import Notes, Path
-from rivven_generator.schema.vocabulary import KEYWORDS
+from rivven_generator.schema.vocabulary import BUILT_IN_VALIDATORS, KEYWORDS
 
 _RENAMED: Final = {
     "example": "examples",
@@ -19,8 +19,6 @@ _RENAMED: Final = {
     "sensitive": "secret",
     "x-secret": "secret",
     "tittle": "title",
-    "min": "minimum",
-    "max": "maximum",
     "min_length": "minLength",
     "max_length": "maxLength",
     "x-order": "order",
@@ -36,6 +34,10 @@ _RENAMED: Final = {
     "label": "title",
 }
 """Another name -> ours; notes tell those that a standard or a platform defines from errors."""
+_BOUNDS: Final = ("min", "max")
+_OF_TYPE: Final = {"string": "Length", "array": "Items"}
+_NOT_THEIRS: Final = frozenset({"definitions", "$defs", "validator", "identity"})
+"""Words that mean something else in a foreign file, or stand where they are looked up."""
 _STANDARD: Final = frozenset(
     {"example", "nullable", "airbyte_secret", "writeOnly", "sensitive", "x-secret",
      "x-order", "x-group", "x-rivven-order", "x-rivven-group", "x-rivven-identity",
@@ -69,12 +71,12 @@ def known_keywords(raw: Mapping[str, Any], at: Path, notes: Notes) -> dict[str, 
     Besides ours, `anyOf`, `allOf` and `nullable` stay: who reads the structure takes them.
     """
     found: dict[str, Any] = {
-        w: v for w, v in raw.items() if (w in KEYWORDS or w in _STRUCTURE) and w not in _SILENT
+        w: v for w, v in raw.items() if (w in KEYWORDS or w in _STRUCTURE) and w not in _NOT_THEIRS
     }
     for word, value in raw.items():
         if word in found or word in _SILENT:
             continue
-        ours = _ours(word, value)
+        ours = _ours(word, value, raw.get("type"))
         if ours and ours not in found and _may_be(ours, value):
             found[ours] = [value] if word == "example" else value
             shown = escape_text(word, limit=60)
@@ -85,20 +87,24 @@ def known_keywords(raw: Mapping[str, Any], at: Path, notes: Notes) -> dict[str, 
     return found
 
 
-def _ours(word: str, value: object) -> str:
-    """Return our name for a keyword, or nothing."""
+def _ours(word: str, value: object, kind: object) -> str:
+    """Return our name for a keyword of a schema of type `kind`, or nothing."""
+    authors = word == "x-rivven-validator" and value not in BUILT_IN_VALIDATORS
+    if word in _BOUNDS:
+        return word + _OF_TYPE.get(str(kind), "imum")
     if word in _RENAMED:
-        return _RENAMED[word]
-    if word in _HINTS or word in _CONSTRAINTS or word.startswith("x-"):
+        return "" if authors else _RENAMED[word]
+    if word in _NOT_THEIRS or word in _HINTS or word in _CONSTRAINTS or word.startswith("x-"):
         return ""
     folded = {name.casefold(): name for name in [*KEYWORDS, "anyOf", "allOf"] if name[0] != "$"}
     plain = word.casefold().replace("_", "").replace("-", "").strip(" \"':,")
     if plain in folded:
         return folded[plain]
     # Of a schema below an unknown word we cannot tell a typing error from a misplaced property.
-    if len(plain) < _SHORTEST_MISSPELT or (isinstance(value, dict) and plain[0] not in "piad"):
-        return ""
-    near = difflib.get_close_matches(plain, folded, n=1, cutoff=_NEAR)
+    clear = len(plain) >= _SHORTEST_MISSPELT and not (
+        isinstance(value, dict) and plain[0] not in "piad"
+    )
+    near = difflib.get_close_matches(plain, folded, n=1, cutoff=_NEAR) if clear else ()
     return folded[near[0]] if near else ""
 
 
@@ -121,7 +127,7 @@ def _may_be(keyword: str, value: object) -> bool:
 def _note_foreign(word: str, value: object, at: Path, notes: Notes) -> None:
     shown = escape_text(word, limit=60)
     place = (*at, word)
-    if word in _CONSTRAINTS:
+    if word in _CONSTRAINTS or word == "x-rivven-validator":
         notes.add("RVN830", f"`{shown}` has no counterpart", place, key=True)
     elif word in _HINTS or word.startswith(("x-", "ui:")) or word in _RENAMED:
         notes.add("RVN800", f"the hint `{shown}` has no place in a manifest", place, key=True)

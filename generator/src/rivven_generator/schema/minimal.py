@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -141,6 +142,10 @@ class _Derivation:
                 break
             if name not in value:
                 value[name] = self.value(child)
+        extra = schema.get("additionalProperties", False)
+        while extra is not False and len(value) < schema.get("minProperties", 0):
+            free = next(n for n in map("key{}".format, itertools.count(1)) if n not in value)
+            value[free] = self.value(extra if isinstance(extra, Mapping) else {})
         return value
 
     def _array(self, schema: Mapping[str, Any]) -> list[Any]:
