@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 _FOLDER = Path(__file__).parent
-sys.path[:0] = [str(_FOLDER), str(_FOLDER.parent / "runtime")]
+sys.path[:0] = [str(_FOLDER), *(str(_FOLDER.parent / name) for name in ("runtime", "generator"))]
 
 import figures as published  # noqa: E402  # found by the line above
 from sizes import FULL  # noqa: E402  # found by the line above
