@@ -23,7 +23,9 @@ EXPERIMENTS: Mapping[str, str] = {
     "M10": "random sequences of read, write, reject, crash, restart, reset, schema change",
     "M11": "SIGTERM at each of the 12 steps: source idle, source busy, sink blocked",
     "M12": "several starts of one pipeline at once",
+    "M13": "broken and hostile manifests, by grammar, by bytes and from a corpus of seeds; what is accepted was generated, and its config imported",
     "M14": "broken pipeline files and saved states, changed by bytes and by their grammar",
+    "M15": "`rivven generate` and `rivven new` killed or refused by the disk at each operation, and several at once",
     "M16": "bugs that were planted to see the tests fail",
     "S6": "each secret option of each connector through all commands, with what can go wrong; all that they leave behind was searched for the secrets, in every encoding",
 }
