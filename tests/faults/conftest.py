@@ -9,11 +9,7 @@ from typing import Any
 import pytest
 
 _FOLDER = Path(__file__).parent
-<<<<<<< HEAD
 sys.path[:0] = [str(_FOLDER.parent / name) for name in ("faults", "runtime", "corpus", "generator")]
-=======
-sys.path[:0] = [str(_FOLDER), *(str(_FOLDER.parent / name) for name in ("runtime", "generator"))]
->>>>>>> 17f38bb2
 
 import figures as published  # noqa: E402  # found by the line above
 from sizes import FULL  # noqa: E402  # found by the line above
