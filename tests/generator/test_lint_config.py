@@ -198,3 +198,10 @@ def test_many_costly_patterns_are_refused(tmp_path: Path) -> None:
     config = {"type": "object", "properties": properties}
     (problem,) = found(tmp_path, f"config: {json.dumps(config)}\n")
     assert problem.code == "RVN318"
+
+
+def test_a_dash_after_a_class_gets_its_own_reason(tmp_path: Path) -> None:
+    config = "config: {type: object, properties: {p: {type: string, pattern: '^[\\w-.]+$'}}}\n"
+    [problem] = found(tmp_path, config)
+    assert problem.code == "RVN317"
+    assert r"write \- for it" in problem.message

@@ -44,6 +44,7 @@ _REPAIRED = {
     "RVN823": "value stands twice in a list",
     "RVN824": "branches of `oneOf` overlap",
     "RVN825": "parts that hold at once exclude each other",
+    "RVN826": "pattern in the dialect of another language",
 }
 _DROPPED = {
     "RVN830": "keyword has no counterpart in a manifest",

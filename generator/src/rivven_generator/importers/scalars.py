@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from rivven_connect.documents import Document, escape_text
 from rivven_generator.importers.notes import Notes, Path
+from rivven_generator.importers.patterns import portable
 from rivven_generator.importers.texts import clean_text
 from rivven_generator.importers.values import as_bound, as_count, as_typed
 from rivven_generator.schema import validator_of
@@ -40,7 +41,15 @@ def settle_scalar(node: dict[str, Any], at: Path, notes: Notes, document: Docume
             if not node[word]:
                 del node[word]
     _values(node, at, notes, document)
+    _portable_pattern(node, at, notes)
     _format_beside_pattern(node, at, notes)
+
+
+def _portable_pattern(node: dict[str, Any], at: Path, notes: Notes) -> None:
+    pattern = node.get("pattern")
+    if isinstance(pattern, str) and (changed := portable(pattern)) != pattern:
+        node["pattern"] = changed
+        notes.add("RVN826", "the pattern was written in another dialect", (*at, "pattern"))
 
 
 def _format_beside_pattern(node: dict[str, Any], at: Path, notes: Notes) -> None:

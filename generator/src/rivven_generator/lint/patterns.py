@@ -19,6 +19,7 @@ from rivven_generator.schema.verdict import validator_of
 _LONGEST = 2_000
 _MOST_REPEATS = 100_000
 _REPEAT = re.compile(r"(?<=[{,])[0-9]{1,9}(?=[,}])")
+_DASH_AFTER_CLASS = re.compile(r"\[[^\]]*\\[dswDSW]-(?!\])")
 _POSIX_CLASS = re.compile(r"\[:\^?[a-z]+:\]")
 _TOO_LONG = f"it is longer than {_LONGEST} characters"
 _TOO_LARGE = "compiled, it exceeds the size limit; use smaller repeats"
@@ -36,7 +37,7 @@ def portable(config: Subject) -> Iterator[Problem]:
             reason = f"with those before it, it repeats more than {_MOST_REPEATS} times"
             yield config.problem("RVN318", f"pattern refused: {reason}", (*path, "pattern"))
             return
-        reason = _reason_against(pattern)
+        reason = reason_against(pattern)
         if reason:
             code = "RVN318" if reason in {_TOO_LONG, _TOO_LARGE} else "RVN317"
             yield config.problem(code, f"pattern refused: {reason}", (*path, "pattern"))
@@ -62,7 +63,8 @@ def anchored(config: Subject) -> Iterator[Problem]:
 
 
 @lru_cache(maxsize=1024)
-def _reason_against(pattern: str) -> str:
+def reason_against(pattern: str) -> str:
+    """Return why a pattern is not portable or too expensive; nothing where it is fine."""
     if len(pattern) > _LONGEST:
         return _TOO_LONG
     if _POSIX_CLASS.search(pattern):
@@ -75,10 +77,17 @@ def _reason_against(pattern: str) -> str:
     try:
         validator_of({"pattern": pattern})
     except ValueError:
-        # The one engine's reason is in the other's words: it compiled there, so size or dialect.
-        is_large = jsonschema_rs.meta.is_valid({"pattern": pattern})
-        return _TOO_LARGE if is_large else "it is not a regular expression of JSON Schema"
+        return _other_dialect(pattern)
     return ""
+
+
+def _other_dialect(pattern: str) -> str:
+    """Return why only one of the engines compiles the pattern."""
+    if not jsonschema_rs.meta.is_valid({"pattern": pattern}):
+        return "it is not a regular expression of JSON Schema"
+    if _DASH_AFTER_CLASS.search(pattern):
+        return r"a dash after a class such as \w is read differently; write \- for it"
+    return _TOO_LARGE
 
 
 def _last_line(text: str) -> str:
