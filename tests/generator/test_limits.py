@@ -42,6 +42,16 @@ def test_twice_as_much_is_twice_the_work(tmp_path: Path, kind: str) -> None:
     assert grows_like_its_input(counts), counts
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["integers", "texts", "objects", "streams", "record fields"])
+def test_so_it_is_to_read_and_judge_a_large_one(tmp_path: Path, kind: str) -> None:
+    """Reading costs little for each field, so that a little for each pair of them would show."""
+    paths = [write(tmp_path / str(count), GROWING[kind](count)) for count in (2, 100, 200, 400)]
+    load_manifest(paths[0])
+    counts = [calls(functools.partial(load_manifest, path)) for path in paths[1:]]
+    assert grows_like_its_input(counts), counts
+
+
 def test_the_count_notices_quadratic_work() -> None:
     def quadratic(size: int) -> int:
         return calls(lambda: [abs(1) for _ in range(size * size)])

@@ -383,6 +383,17 @@ def test_an_embedded_manifest_learns_where_it_lives(repository: Path) -> None:
     check_project(str(folder))
 
 
+def test_so_does_one_that_is_written_as_json(repository: Path) -> None:
+    manifest = repository / "given.yaml"
+    manifest.write_text('{"manifest": "1", "kind": "source", "name": "orders", "config": {}}')
+    embed(repository, manifest=str(manifest))
+    folder = repository / "src/shop/connectors/orders_source"
+    assert (
+        '{"package": "shop.connectors.orders_source", ' in (folder / "connector.yaml").read_text()
+    )
+    check_project(str(folder))
+
+
 def test_a_deleted_embedded_test_is_written_again(repository: Path) -> None:
     embed(repository)
     lost = repository / "tests/connectors/orders_source/test_config.py"

@@ -184,8 +184,13 @@ def _loaded_text(text: str, schemas: Mapping[str, str]) -> LoadedManifest:
 
 
 def _with_package(loaded: LoadedManifest, package: str) -> str:
-    """Return the manifest's text with a line `package:` above the one of its name."""
+    """Return the manifest's text with `package`: a line above its name's, or first within braces."""
     lines = loaded.document.text.split("\n")
+    line, column = loaded.document.position()
+    if lines[line - 1][column - 1 : column] == "{":
+        opening = lines[line - 1]
+        lines[line - 1] = f'{opening[:column]}"package": "{package}", {opening[column:]}'
+        return "\n".join(lines)
     line, _ = loaded.document.position(("name",), key=True)
     return "\n".join([*lines[: line - 1], f"package: {package}", *lines[line - 1 :]])
 

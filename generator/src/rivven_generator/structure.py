@@ -126,7 +126,7 @@ def _problem(document: Document, path: Path, item: Any, value: Any) -> Problem:
     if kind == "missing":
         return document.problem("RVN202", f"the key `{name}` is missing", path)
     if kind == "extra_forbidden":
-        hint = suggestion(str(path[-1]), _keys_at(path[:-1]))
+        hint = _misplaced(path) or suggestion(str(path[-1]), _keys_at(path[:-1]))
         return document.problem("RVN201", f"unknown key `{name}`", path, key=True, hint=hint)
     if kind == "literal_error":
         return _not_one_of(document, path, context["expected"], value)
@@ -137,6 +137,14 @@ def _problem(document: Document, path: Path, item: Any, value: Any) -> Problem:
     return document.problem(
         code, f"`{name}` {_form(kind, context)}", path, key=is_key, hint=_form_hint(path, kind)
     )
+
+
+def _misplaced(path: Path) -> str:
+    """Return where a keyword of the config schema belongs that stands at the top."""
+    words = ("properties", "required", "additionalProperties", "$defs", "type")
+    if len(path) == 1 and path[0] in words:
+        return f"move `{path[0]}` below `config`, two spaces further in"
+    return ""
 
 
 def _not_one_of(document: Document, path: Path, expected: str, value: Any) -> Problem:
@@ -167,11 +175,18 @@ def _wrong_type(document: Document, path: Path, wanted: str, value: Any) -> Prob
 
 
 def _shape_hint(wanted: str, value: object) -> str:
-    """Return how a lone word is written where a list or a mapping belongs."""
+    """Return how a lone word, or nothing, is written where a list or a mapping belongs."""
+    if value is None:
+        nothing = {"a list": "[]", "a mapping": "{}"}.get(wanted)
+        return f"{EMPTY_HINT}; `{nothing}` says that there is none" if nothing else ""
     if not isinstance(value, str) or not value.isidentifier():
         return ""
     shown = escape_text(value, limit=60)
     return {"a list": f"write `[{shown}]`", "a mapping": f"write `name: {shown}`"}.get(wanted, "")
+
+
+EMPTY_HINT = "indent what belongs to it further than its key"
+"""What to do about a key whose value has slipped out."""
 
 
 def describe(value: object) -> str:

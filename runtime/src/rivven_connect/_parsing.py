@@ -18,6 +18,7 @@ from rivven_connect._scalars import (
     resolve_foreign,
     resolve_plain,
 )
+from rivven_connect._syntax import explain_syntax
 
 _LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _REFUSED_RAW: Final = re.compile(
@@ -223,7 +224,7 @@ class _Builder:
         except AmbiguousScalarError:
             self._problems.add(
                 "RVN114",
-                f"YAML versions disagree on what {shown} means",
+                f"YAML versions disagree on what `{shown}` means",
                 place,
                 hint=f'quote it if it is text: "{shown}"; else write it as JSON would',
             )
@@ -245,9 +246,8 @@ class _Builder:
             self._problems.stop(
                 "RVN107", "a tab stands where YAML wants spaces", place, hint="indent with spaces"
             )
-        context = getattr(error, "context", None)
-        message = f"not YAML: {reason}" + (f", {context}" if context else "")
-        self._problems.stop("RVN108", message, place)
+        message, fix = explain_syntax(error)
+        self._problems.stop("RVN108", message, place, hint=fix)
 
 
 _AMBIGUOUS: Final = object()

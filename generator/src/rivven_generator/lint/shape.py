@@ -12,7 +12,7 @@ from rivven_generator.manifest import JsonObject
 from rivven_generator.schema.tree import children
 from rivven_generator.schema.verdict import validator_of
 from rivven_generator.schema.vocabulary import FORMATS, KEYWORDS, REF_SIBLINGS, TYPES, types_of
-from rivven_generator.structure import describe, quote_hint, suggestion
+from rivven_generator.structure import EMPTY_HINT, describe, quote_hint, suggestion
 
 _HINTS = {
     "anyOf": "write a tagged union: `oneOf` with a `discriminator`",
@@ -50,13 +50,10 @@ def nodes(config: Subject) -> Iterator[Problem]:
     while waiting:
         path, node = waiting.pop()
         if not isinstance(node, Mapping):
-            named = isinstance(node, str) and node in TYPES
             yield config.problem(
-                "RVN302",
-                f"a schema must be a mapping, not {describe(node)}",
-                path,
-                hint=f"write `{{type: {node}}}`" if named else "",
-            )
+                "RVN302", f"a schema must be a mapping, not {describe(node)}", path,
+                hint=_schema_hint(path, node),
+            )  # fmt: skip
             continue
         sound = True
         for problem in _keywords(config, path, node):
@@ -81,6 +78,15 @@ def _keywords(config: Subject, path: Path, node: Mapping[str, Any]) -> Iterator[
             yield config.problem("RVN319", f"unknown format {value[:60]!r}", at, hint=hint)
         elif not _form_of(word).is_valid(value):
             yield _wrong_form(config, at, word, value)
+
+
+def _schema_hint(path: Path, node: object) -> str:
+    """Return what to write where something else than a schema stands."""
+    if node is None:
+        return f"{EMPTY_HINT}; `{{}}` says that any value will do"
+    if path[-1] in KEYWORDS:  # `type: string` beside the property that it is meant for
+        return f"if `{path[-1]}` is about the property above it, indent it further than that"
+    return f"write `{{type: {node}}}`" if isinstance(node, str) and node in TYPES else ""
 
 
 def _place_hint(value: object) -> str:

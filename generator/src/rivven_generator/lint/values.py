@@ -13,6 +13,9 @@ from rivven_generator.schema.tree import definition_name, resolve, walk
 from rivven_generator.schema.verdict import ConfigVerdict
 from rivven_generator.structure import suggestion
 
+_NAMES = frozenset({"type", "format"})
+"""Keywords whose value is one of our words; other texts may be anything and are not shown."""
+
 
 def enums_are_sets(config: Subject) -> Iterator[Problem]:
     """An enum has values, and each only once (`1` and `1.0` are one, `1` and `true` two)."""
@@ -80,8 +83,17 @@ def defaults(config: Subject) -> Iterator[Problem]:
         value = complete(config.root, node, node["default"])
         for place, rule in judge.failures(path, value):
             yield config.problem(
-                "RVN305", f"the default breaks `{rule}`", (*path, "default", *place)
+                "RVN305",
+                f"the default breaks `{_limit(config.root, node, place, rule)}`",
+                (*path, "default", *place),
             )
+
+
+def _limit(root: Mapping[str, Any], node: Mapping[str, Any], place: Path, rule: str) -> str:
+    """Return a broken keyword, with its value where that is a number, type or format of the node itself."""
+    value = resolve(root, node).get(rule) if not place else None
+    shown = isinstance(value, int | float) or (isinstance(value, str) and rule in _NAMES)
+    return f"{rule}: {value}" if shown else rule
 
 
 def constants(config: Subject) -> Iterator[Problem]:
