@@ -297,3 +297,14 @@ def test_a_record_of_which_nothing_is_said_is_any_object(tmp_path: Path) -> None
     exec(compile(text, "records.py", "exec"), found)
     assert found["OpenRecord"] == dict[str, Any]
     assert found["ClosedRecord"].__annotations__ == {}
+
+
+def test_a_union_that_was_left_out_is_dumped_without_a_warning(tmp_path: Path) -> None:
+    branches = [{"type": "object", "required": ["kind"], "properties": {"kind": {"const": name}}}
+                for name in ("a", "b")]  # fmt: skip
+    union = {"oneOf": branches, "discriminator": {"propertyName": "kind"}}
+    found = config_class(tmp_path, {"u": union})
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert found.parse({}).model_dump() == {"u": None}
+        assert found.parse({"u": {"kind": "a"}}).model_dump() == {"u": {"kind": "a"}}

@@ -195,6 +195,7 @@ def test_defaults_complete_a_value_at_every_depth() -> None:
         ("  required: [a]\n  properties: {a: {type: string, pattern: '^[A-Z]+$'}}\n", {"a": "A"}),
         ("  required: [a]\n  properties: {a: {type: string, pattern: '^[A-Z]{2,4}$', minLength: 3}}\n", {"a": "AAAA"}),
         ("  required: [a]\n  properties: {a: {type: string, pattern: '^a$', format: date}}\n", None),
+        ("  required: [a]\n  properties: {a: {type: string, pattern: '@x[.]test$', format: email}}\n", {"a": "a@x.test"}),
         ("  required: [a]\n  properties: {a: {type: integer, minimum: 5, examples: [3, 7]}}\n", {"a": 7}),
         ("  required: [a]\n  properties: {a: {type: string, pattern: '^[A-Z]+$', examples: [ABC]}}\n", {"a": "ABC"}),
         ("  required: [a]\n  properties: {a: {type: string, validator: mine}}\n", None),

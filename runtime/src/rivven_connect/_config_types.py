@@ -284,6 +284,10 @@ class Tagged:
             custom_error_message=f"Property {self.name} should be one of: {expected}".replace(
                 "{", "{{"
             ).replace("}", "}}"),
+            # One that may be left out is None then, which has no tag to find its serializer by.
+            serialization=core_schema.wrap_serializer_function_ser_schema(
+                lambda value, serialize: None if value is None else serialize(value)
+            ),
         )
         nullable = type(None) in get_args(source)
         return core_schema.nullable_schema(union) if nullable else union

@@ -226,7 +226,7 @@ class _Builder:
                 "RVN114",
                 f"YAML versions disagree on what `{shown}` means",
                 place,
-                hint=f'quote it if it is text: "{shown}"; else write it as JSON would',
+                hint=f'quote it if it is text: "{shown}"{_otherwise(text)}',
             )
         except UnsafeNumberError:
             self._problems.add(
@@ -248,6 +248,15 @@ class _Builder:
             )
         message, fix = explain_syntax(error)
         self._problems.stop("RVN108", message, place, hint=fix)
+
+
+def _otherwise(text: str) -> str:
+    """Return what to write if an ambiguous word is no text but a boolean or a number."""
+    word = {"yes": "true", "on": "true", "no": "false", "off": "false"}.get(text.lower())
+    if word:
+        return f"; else write {word}"
+    is_time = ":" in text or "-" in text[1:]
+    return "" if is_time else "; else write the number in plain digits"
 
 
 _AMBIGUOUS: Final = object()

@@ -153,7 +153,7 @@ class _Resolver:
         raise _Unresolved(
             "RVN610",
             f"the environment variable {name} is {state}",
-            f"set it, or give a default: `${{env:{name}:-...}}`",
+            f"set it; what is no secret may have a default, `${{env:{name}:-...}}`",
         )
 
     def _read(self, name: str, path: tuple[Step, ...]) -> str:

@@ -275,3 +275,21 @@ def test_the_command_reads_standard_input_up_to_a_limit(
 def test_a_name_that_no_stream_may_have_is_refused(tmp_path: Path) -> None:
     path = sample(tmp_path, {"a": 1})
     assert run_group(GROUP, ["infer", str(path), "--name", "1st"], prog_name="rivven") == 2
+
+
+@pytest.mark.parametrize(
+    ("records", "options", "reason"),
+    [
+        ([{"id": 1}, {"id": 1}], {"primary_key": ["id"]}, "two records have the same"),
+        ([{"n": 1}, {"n": "a"}], {"cursor": "n"}, "a text in some records"),
+        ([{"p": True}, {"p": False}], {"primary_key": ["p"]}, "true or false"),
+    ],
+)
+def test_a_key_that_the_sample_disproves_is_refused(
+    tmp_path: Path, records: list[Any], options: Any, reason: str
+) -> None:
+    with pytest.raises(InputError) as raised:
+        inferred(tmp_path, *records, **options)
+    [problem] = raised.value.problems
+    assert problem.code == "RVN864"
+    assert reason in problem.message

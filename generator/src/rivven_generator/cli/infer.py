@@ -32,8 +32,8 @@ def _check_stream(
 @click.command(
     help="""Make a stream's schema from sample records, one JSON object per line.
 
-    FILE is a JSON Lines file, or - for standard input. What it prints belongs under `streams` of a
-    connector.yaml; notes go to stderr. Every record of the sample is valid under the schema, and no
+    FILE is a JSON Lines file, or - for standard input. What it prints is the `streams` of a
+    connector.yaml, to be appended to one without; notes go to stderr. Every record of the sample is valid under the schema, and no
     value of one is in it.
 
     \b

@@ -15,6 +15,7 @@ from rivven_generator.importers.notes import Imported, Notes, Path
 from rivven_generator.importers.scalars import settle_scalar
 from rivven_generator.importers.values import as_bound, as_typed
 from rivven_generator.manifest import Kind
+from rivven_generator.structure import suggestion
 
 _DURATION: Final = r"^[-+]?(0|([0-9]+(\.[0-9]*)?|\.[0-9]+)(ns|us|ms|s|m|h))+$"
 _TYPES: Final[dict[str, dict[str, Any]]] = {
@@ -125,7 +126,9 @@ def _setting(name: str, raw: dict[str, Any], at: Path, notes: Notes, document: D
         kind = _BY_NUMBER[kind]
     named = str(kind).strip().casefold().removeprefix("parametertype")
     if named not in _TYPES:
-        notes.add("RVN832", "an unknown type was read as `string`", (*at, "type"))
+        shown, near = escape_text(named, limit=40), suggestion(named, _TYPES)
+        message = f"the unknown type `{shown}` was read as `string`" + (f"; {near}" if near else "")
+        notes.add("RVN832", message, (*at, "type"))
         named = "string"
     node = dict(_TYPES[named])
     if raw.get("description"):
@@ -166,5 +169,7 @@ def _validation(node: dict[str, Any], check: Any, kind: str, at: Path, notes: No
             node["pattern"] = value
         case _:
             shown = escape_text(str(named), limit=40)
-            notes.add("RVN830", f"the validation `{shown}` has no counterpart here", at)
+            near = "" if named in _CHECKS else suggestion(str(named), _CHECKS)
+            message = f"the validation `{shown}` has no counterpart here"
+            notes.add("RVN830", message + (f"; {near}" if near else ""), at)
     return False

@@ -219,7 +219,9 @@ class ConfigSchema:
                 "RVN814", f"`{shown}` was read as `{escape_text(near[0], limit=60)}`", place
             )
             return near[0]
-        self._notes.add("RVN814", f"`{shown}` is required and not declared", place)
+        self._notes.add(
+            "RVN814", f"`{shown}` is required and not declared; it was taken out", place
+        )
         return ""
 
 

@@ -34,7 +34,7 @@ def nested(settings: list[Setting], notes: Notes, origins: dict[int, Path]) -> S
             notes.add("RVN822", f"`{shown}` became `{steps[-1]}` inside of an object", setting.at)
         elif len(steps) > 1:
             steps = [setting.name]
-        if not _put(root, steps, setting):
+        if not _put(root, steps, setting, origins):
             shown = escape_text(setting.name, limit=80)
             notes.add("RVN837", f"the place of `{shown}` is taken by another setting", setting.at)
         origins[id(setting.schema)] = setting.at
@@ -54,11 +54,12 @@ def _complete(node: Schema) -> bool:
     return has_defaults and "required" not in node
 
 
-def _put(holder: Schema, steps: list[str], setting: Setting) -> bool:
+def _put(holder: Schema, steps: list[str], setting: Setting, origins: dict[int, Path]) -> bool:
     for index, step in enumerate(steps[:-1]):
         inner = _entered(holder, step)
         if inner is None:
             return False
+        origins.setdefault(id(inner), setting.at)
         # A map may be empty, so nothing in front of `*` has to be there.
         if setting.required and step != "*" and "*" not in steps[index:]:
             _require(holder, step)

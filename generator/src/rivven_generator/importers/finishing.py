@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from rivven_connect.documents import Document, InputError, Problem, parse_document, split_pointer
-from rivven_generator.importers.mending import mend, node_at
+from rivven_generator.importers.mending import drop_underivable, mend, node_at
 from rivven_generator.importers.notes import Imported, Notes, Path
 from rivven_generator.importers.yaml_text import manifest_yaml
 from rivven_generator.lint.limits import FILE_LIMITS
@@ -15,6 +15,17 @@ from rivven_generator.schema import minimal_config
 
 _ROUNDS: Final = 40
 _EXAMPLES: Final = "RVN326"
+_DONE: Final = {
+    "RVN815": "; it need not be given now",
+    "RVN821": "; the format was left out",
+    "RVN833": "; the default was left out",
+    "RVN834": "; it was left out",
+    "RVN835": "; the pattern was left out",
+    "RVN836": "; left out",
+    "RVN837": "; the property was left out",
+    "RVN838": "; any value is accepted there",
+}
+"""Code of a note -> what was done."""
 
 
 def finished(
@@ -53,12 +64,26 @@ def _mend_all(
     """Mend from the end, so that the places of list items stay true; return whether any was."""
     mended = False
     for problem in sorted(problems, key=lambda p: split_pointer(p.pointer), reverse=True):
+        if problem.code == "RVN423":
+            mended |= _drop_underivable(draft, notes, origins)
+            continue
         place = _origin(draft, problem, origins)
         code = mend(draft, problem)
         if code:
             mended = True
-            notes.add(code, problem.message, place)
+            notes.add(code, f"{problem.message}{_DONE.get(code, '')}", place)
     return mended
+
+
+def _drop_underivable(draft: dict[str, Any], notes: Notes, origins: Mapping[int, Path]) -> bool:
+    """Without an example a connector has no tests, so what no example can be made of has to go."""
+    found = drop_underivable(draft)
+    if found is None:
+        return False
+    schema, word = found
+    place = (*origins.get(id(schema), ()), word)
+    notes.add("RVN835", f"no example could be made up for it; the {word} was left out", place)
+    return True
 
 
 def _origin(draft: dict[str, Any], problem: Problem, origins: Mapping[int, Path]) -> Path:

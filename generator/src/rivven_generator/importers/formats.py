@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
-from rivven_connect.documents import Document, Limits, load_document
+from rivven_connect.documents import Document, InputError, Limits, Problem, load_document
 from rivven_generator.importers.notes import Imported, Note
 from rivven_generator.manifest import Kind
 
@@ -20,6 +20,7 @@ _IMPORTERS: Final = {
     "json-schema": "json_schema:import_json_schema",
     "openapi": "openapi:import_openapi",
 }
+_WRONG_FORMAT: Final = frozenset({"RVN840", "RVN890"})
 FORMATS: Final = tuple(_IMPORTERS)
 """Names of the formats, as the command line takes them."""
 
@@ -63,7 +64,37 @@ def import_file(
     importer: Importer = getattr(
         importlib.import_module(f"rivven_generator.importers.{module}"), function
     )
-    return importer(load_foreign(path), kind=kind, name=name, closed=closed)
+    document = load_foreign(path)
+    try:
+        return importer(document, kind=kind, name=name, closed=closed)
+    except InputError as error:
+        raise InputError(
+            [_with_other_format(p, document, format_name) for p in error.problems]
+        ) from error
+
+
+def _with_other_format(problem: Problem, document: Document, format_name: str) -> Problem:
+    """Return the problem; where the file looks like another format, with that as the fix."""
+    likely = _likely_format(document.value)
+    if problem.code not in _WRONG_FORMAT or likely in ("", format_name):
+        return problem
+    return dataclasses.replace(problem, hint=f"this looks like {likely}; import it as that")
+
+
+def _likely_format(value: Mapping[str, Any]) -> str:
+    keys = value.keys()
+    if keys & {"openapi", "swagger"}:
+        return "openapi"
+    if keys & {"connectionSpecification", "connection_specification"}:
+        return "airbyte-spec"
+    if keys & {"settings", "plugins"}:
+        return "singer-settings"
+    if "specification" in keys:
+        return "conduit"
+    if "properties" in keys or "$schema" in keys:
+        return "json-schema"
+    spec = value.get("spec")
+    return _likely_format(spec) if isinstance(spec, dict) else ""
 
 
 def add_catalog(imported: Imported, path: Path | str) -> tuple[Imported, Sequence[Note]]:

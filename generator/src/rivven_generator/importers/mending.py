@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from rivven_connect.documents import Problem, split_pointer
+from rivven_generator.schema import can_derive, walk
 
 Node = Any
 Steps = list[str]
@@ -154,6 +155,20 @@ def _cut_circle(manifest: Node, steps: Steps, _problem: Problem) -> bool:
     for word in [word for word in holder if word not in ("title", "description")]:
         del holder[word]
     return True
+
+
+def drop_underivable(manifest: dict[str, Any]) -> tuple[Node, str] | None:
+    """Drop the first pattern, or else the first format, of which no example could be made up.
+
+    Return the schema that it was taken from, and which of the two it was.
+    """
+    for word in ("pattern", "format"):
+        for path, node in walk(manifest["config"], ("config",)):
+            if word in node and not can_derive({**node}):
+                holder = node_at(manifest, [str(step) for step in path])
+                del holder[word]
+                return holder, word
+    return None
 
 
 def _drop_rule(manifest: Node, steps: Steps, problem: Problem) -> bool:

@@ -17,6 +17,8 @@ from rivven_generator.schema.vocabulary import COUNTS, FORMATS, KEYWORDS, is_nul
 
 _BOUNDS: Final = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf")
 _FLAGS: Final = ("uniqueItems", "deprecated", "secret", "identity")
+_FIXED_FORMS: Final = frozenset({"date", "time", "date-time", "uuid", "ipv4", "ipv6", "duration"})
+"""Formats whose texts look alike: a few that match a pattern show what all that do are."""
 _PARTS: Final = frozenset(
     {"properties", "required", "additionalProperties", "items", "oneOf", "$defs"}
 )
@@ -53,15 +55,21 @@ def _portable_pattern(node: dict[str, Any], at: Path, notes: Notes) -> None:
 
 
 def _format_beside_pattern(node: dict[str, Any], at: Path, notes: Notes) -> None:
-    """A pattern whose texts never have the format is meant; the format was a hint."""
-    if not {"pattern", "format"} <= node.keys():
+    """A pattern for whole texts of another form than the format is meant; the format was a hint."""
+    pattern, name = node.get("pattern"), node.get("format")
+    if name not in _FIXED_FORMS or not isinstance(pattern, str) or not _is_anchored(pattern):
         return
-    matches = validator_of({"pattern": node["pattern"]}) if _compiles(node["pattern"]) else None
-    texts = [text for text in samples(node["pattern"]) if matches and matches.is_valid(text)]
-    of_format = validator_of({"format": node["format"]})
+    matches = validator_of({"pattern": pattern}) if _compiles(pattern) else None
+    texts = [text for text in samples(pattern) if matches and matches.is_valid(text)]
+    of_format = validator_of({"format": name})
     if texts and not any(of_format.is_valid(text) for text in texts):
         del node["format"]
-        notes.add("RVN821", "no text that matches the pattern has the format", (*at, "format"))
+        message = f"texts that match the pattern are no {name}; the format was left out"
+        notes.add("RVN821", message, (*at, "format"))
+
+
+def _is_anchored(pattern: str) -> bool:
+    return pattern.startswith("^") and pattern.endswith("$") and not pattern.endswith("\\$")
 
 
 def _compiles(pattern: str) -> bool:

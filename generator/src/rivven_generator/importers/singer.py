@@ -17,6 +17,7 @@ from rivven_generator.importers.notes import Imported, Notes, Path
 from rivven_generator.importers.scalars import settle_scalar
 from rivven_generator.importers.secrets import settle_secret
 from rivven_generator.manifest import Kind
+from rivven_generator.structure import suggestion
 
 _KINDS: Final[dict[str, dict[str, Any]]] = {
     "string": {"type": "string"},
@@ -39,10 +40,12 @@ _KINDS: Final[dict[str, dict[str, Any]]] = {
 """Kind of a setting -> its schema. Meltano takes an ISO 8601 date with or without a time."""
 _WORDS: Final = {"label": "title", "description": "description", "tooltip": "description"}
 _HINTS: Final = frozenset(
-    {"env", "documentation", "placeholder", "hidden", "oauth", "protected", "value_processor",
+    {"env", "documentation", "hidden", "oauth", "protected", "value_processor",
      "value_post_processor", "env_specific", "aliases", "default_if_empty"}
 )  # fmt: skip
-_KNOWN: Final = frozenset({"name", "kind", "value", "options", "sensitive", *_WORDS})
+_KNOWN: Final = frozenset(
+    {"name", "kind", "value", "options", "placeholder", "required", "sensitive", *_WORDS}
+)
 
 
 def import_singer(
@@ -54,7 +57,7 @@ def import_singer(
         InputError: the file declares no settings.
     """
     notes = Notes(document)
-    plugin, at, known_kind = _plugin(document, name)
+    plugin, at, known_kind = _plugin(document, name, kind, notes)
     origins: dict[int, Path] = {}
     if isinstance(plugin["settings"], dict):
         schema = ConfigSchema(document, (*at, "settings"), notes, closed=closed)
@@ -83,25 +86,39 @@ def import_singer(
     return finished(draft, document, notes, origins)
 
 
-def _plugin(document: Document, name: str | None) -> tuple[dict[str, Any], Path, Kind | None]:
-    """Return the plugin's definition: the file itself, or one of a `meltano.yml`."""
+def _plugin(
+    document: Document, name: str | None, kind: Kind | None, notes: Notes
+) -> tuple[dict[str, Any], Path, Kind | None]:
+    """Return the plugin's definition: the file itself, or the one of a `meltano.yml` that is meant."""
     value: dict[str, Any] = document.value
     if isinstance(value.get("settings"), (list, dict)):
         return value, (), None
-    plugins = value.get("plugins")
-    plugins = plugins if isinstance(plugins, dict) else {}
-    found: list[tuple[dict[str, Any], Path, Kind | None]] = []
-    kinds: tuple[tuple[str, Kind], ...] = (("extractors", "source"), ("loaders", "sink"))
-    for group, kind in kinds:
-        listed = plugins.get(group)
-        for index, one in enumerate(listed if isinstance(listed, list) else ()):
-            if isinstance(one, dict) and isinstance(one.get("settings"), (list, dict)):
-                found.append((one, ("plugins", group, index), kind))
-    named = [one for one in found if name and str(one[0].get("name", "")).endswith(name)]
+    found = [one for one in _plugins(value) if kind in (None, one[2])]
     if not found:
+        what = f"no {'loader' if kind == 'sink' else 'extractor'} has" if kind else "there are no"
         hint = "name a plugin definition, a meltano.yml, or what `--about --format=json` prints"
-        raise InputError([document.problem("RVN890", "there are no `settings`", (), hint=hint)])
-    return (named or found)[0]
+        raise InputError([document.problem("RVN890", f"{what} `settings`", (), hint=hint)])
+    named = [one for one in found if name and str(one[0].get("name", "")).endswith(name)]
+    chosen = (named or found)[0]
+    for plugin, at, _ in _plugins(value):
+        if at != chosen[1]:
+            shown = escape_text(str(plugin.get("name", "")), limit=60)
+            hint = "ask for it with --kind and --name"
+            notes.add("RVN830", f"the plugin `{shown}` was left out; {hint}", at)
+    return chosen
+
+
+def _plugins(value: dict[str, Any]) -> list[tuple[dict[str, Any], Path, Kind | None]]:
+    """Return every plugin of a `meltano.yml` that has settings."""
+    plugins = value.get("plugins")
+    groups = plugins if isinstance(plugins, dict) else {}
+    kinds: tuple[tuple[str, Kind], ...] = (("extractors", "source"), ("loaders", "sink"))
+    return [
+        (one, ("plugins", group, index), kind)
+        for group, kind in kinds
+        for index, one in enumerate(groups[group] if isinstance(groups.get(group), list) else ())
+        if isinstance(one, dict) and isinstance(one.get("settings"), (list, dict))
+    ]
 
 
 def _settings(
@@ -111,13 +128,15 @@ def _settings(
     for index, raw in enumerate(plugin["settings"]):
         place = (*at, "settings", index)
         if isinstance(raw, dict) and isinstance(raw.get("name"), str) and raw["name"]:
-            settings.append(Setting(raw["name"], _schema(raw, place, notes, document), place))
+            schema = _schema(raw, place, notes, document)
+            is_required = raw.get("required") is True and "default" not in schema
+            settings.append(Setting(raw["name"], schema, place, is_required))
         else:
             notes.add("RVN839", "a setting without a name was left out", place)
     names = {setting.name for setting in settings}
     defaults = {setting.name for setting in settings if "default" in setting.schema}
     required, rules = _groups(plugin, at, names, defaults, notes)
-    settings = [Setting(s.name, s.schema, s.at, s.name in required) for s in settings]
+    settings = [Setting(s.name, s.schema, s.at, s.required or s.name in required) for s in settings]
     return nested(settings, notes, origins), rules
 
 
@@ -125,7 +144,9 @@ def _schema(raw: dict[str, Any], at: Path, notes: Notes, document: Document) -> 
     kind = raw.get("kind") or "string"
     named = kind if isinstance(kind, str) and kind in _KINDS else "string"
     if named != kind:
-        notes.add("RVN832", "an unknown kind was read as `string`", (*at, "kind"))
+        shown, near = escape_text(str(kind), limit=40), suggestion(str(kind), _KINDS)
+        message = f"the unknown kind `{shown}` was read as `string`" + (f"; {near}" if near else "")
+        notes.add("RVN832", message, (*at, "kind"))
     node = dict(_KINDS[named])
     for word, ours in _WORDS.items():
         if raw.get(word) and ours not in node:
@@ -138,9 +159,9 @@ def _schema(raw: dict[str, Any], at: Path, notes: Notes, document: Document) -> 
         node["examples"] = [raw["placeholder"]]
     _default(node, raw, at, notes)
     for word in raw:
-        if word in _HINTS and word != "placeholder":
+        if word in _HINTS:
             notes.add("RVN800", f"`{word}` has no place in a manifest", (*at, word), key=True)
-        elif word not in _KNOWN and word != "placeholder":
+        elif word not in _KNOWN:
             shown = escape_text(word, limit=60)
             notes.add("RVN830", f"`{shown}` has no counterpart", (*at, word), key=True)
     settle_secret(node, at, notes)

@@ -275,7 +275,7 @@ def _untagged(flat: Flat, branches: Sequence[Flat], at: Path, notes: Notes) -> N
         flat.node["type"] = kind
     else:
         notes.add("RVN831", "branches of several types became any value", at, key=True)
-        flat.node.pop("type", None)
+        flat.node["type"] = "any"
 
 
 def _description(child: object) -> Any:

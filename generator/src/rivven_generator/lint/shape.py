@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
@@ -109,7 +110,15 @@ def _wrong_form(config: Subject, at: Path, word: str, value: object) -> Problem:
     hint = quote_hint(config.document, (*config.prefix, *at), value) if wanted == "string" else ""
     if word == "required" and value == []:
         hint = "remove the empty list"
+    elif word == "required" and isinstance(value, bool):
+        hint = "list the property's name in `required` of the object that it belongs to"
+    elif isinstance(value, str) and wanted in {"number", "integer"} and _is_number(value):
+        hint = f"write {value} without quotes"
     return config.problem("RVN302", f"`{word}` {_wanted(word)}", at, hint=hint)
+
+
+def _is_number(text: str) -> bool:
+    return re.fullmatch(r"-?[0-9]{1,15}(\.[0-9]{1,9})?", text) is not None
 
 
 def _wanted(word: str) -> str:

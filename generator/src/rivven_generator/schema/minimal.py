@@ -67,6 +67,15 @@ def minimal_config(manifest: Manifest) -> JsonObject | None:
     return None
 
 
+def can_derive(node: JsonObject) -> bool:
+    """Return whether a value for a text without references can be derived."""
+    try:
+        _Derivation({}, with_examples=True).value(node)
+    except _CannotDerive:
+        return False
+    return True
+
+
 class _Derivation:
     """Derives values for one config schema, within a budget."""
 
@@ -219,10 +228,18 @@ def _matching(schema: Mapping[str, Any]) -> str:
     """Return a text that matches the schema's pattern, and its other limits."""
     verdict = ConfigVerdict(_own_limits(schema))
     lengths = [None, *(schema[word] for word in ("minLength", "maxLength") if word in schema)]
-    for length in lengths:
-        for text in samples(schema["pattern"], length if length is None else int(length)):
-            if verdict.accepts(text) and not (text == "" and schema.get("secret")):
-                return text
+    found = [
+        text
+        for length in lengths
+        for text in samples(schema["pattern"], length if length is None else int(length))
+    ]
+    # A pattern for a part of the text, as in `@example\\.com$`, leaves the rest to the format.
+    whole = _BY_FORMAT.get(schema.get("format", ""), "")
+    found += [whole, *(f"a{text}" for text in found), *(f"{whole}/{text}" for text in found)]
+    found += [f"{text}://example.com" for text in found]
+    for text in found:
+        if verdict.accepts(text) and not (text == "" and schema.get("secret")):
+            return text
     raise _CannotDerive
 
 

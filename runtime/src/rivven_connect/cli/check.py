@@ -64,6 +64,8 @@ def check(
     parsed = target.config(config, allow_inline_secrets=allow_inline_secrets)
     result = asyncio.run(check_connector(target.factory.create(), parsed))
     click.echo(json.dumps(result.to_json(), indent=2) if as_json else escape_lines(str(result)))
+    if result.passed and not result.checks and not as_json:
+        click.echo("the connector has no checks of its own; its config is valid", err=True)
     return ExitCode.OK if result.passed else ExitCode.CONNECTOR
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from rivven_connect.documents import InputError, Problem, escape_text
 from rivven_generator.importers.notes import Note
 from rivven_generator.importers.samples.findings import Findings
-from rivven_generator.importers.samples.keys import UniqueFields, suggest, unfit_reason
+from rivven_generator.importers.samples.keys import KeyRepeats, UniqueFields, suggest, unfit_reason
 from rivven_generator.importers.samples.lines import opened_sample, records_of
 from rivven_generator.importers.samples.schemas import schema_of
 from rivven_generator.importers.samples.shapes import Shape, Shapes
@@ -38,18 +38,23 @@ def infer_stream(
     records.
 
     Raises:
-        InputError: a line is no record, there is none, or a key is not in every record.
+        InputError: a line is no record, there is none, or a key is not in every record, or not unique.
     """
-    shapes, unique = Shapes(), UniqueFields()
+    shapes, unique, repeats = Shapes(), UniqueFields(), KeyRepeats(primary_key)
     with opened_sample(path) as file:
         for record in records_of(file, path, limit):
             shapes.take(record)
             unique.take(record)
+            repeats.take(record)
     root = shapes.root
     if not root.values:
         raise _refusal(path, "RVN863", "there is no record in the sample", "name one with records")
     for word, fields in (("primary key", primary_key), ("cursor", [cursor] if cursor else [])):
         _check(path, root, word, fields)
+    if repeats.found:
+        shown = escape_text(", ".join(primary_key), limit=60)
+        message = f"`{shown}` cannot be the primary key: two records have the same"
+        raise _refusal(path, "RVN864", message, "name more fields, or another one")
     findings = Findings()
     schema = schema_of(root, findings)
     suggest(root, unique, findings, key=not primary_key, cursor=cursor is None)

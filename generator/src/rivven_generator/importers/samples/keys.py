@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any, Final
 
 from rivven_connect.documents import escape_text
@@ -17,6 +18,7 @@ _CURSOR: Final = re.compile(
 )
 _MOST_VALUES: Final = 50_000
 _MOST_CANDIDATES: Final = 5
+_MOST_KEYS: Final = 1_000_000
 
 
 class UniqueFields:
@@ -40,6 +42,24 @@ class UniqueFields:
     def best(self) -> str | None:
         """Return the likeliest field that no two records share a value of."""
         return min(self._seen or (), key=_rank, default=None)
+
+
+class KeyRepeats:
+    """Watches whether two records have the same primary key, in memory for the first million."""
+
+    def __init__(self, fields: Sequence[str]) -> None:
+        self._fields = fields
+        self._seen: set[int] = set()
+        self.found = False
+
+    def take(self, record: dict[str, Any]) -> None:
+        """Take one more record; the values themselves are not kept."""
+        if not self._fields or self.found:
+            return
+        digest = hash(tuple(str(record.get(name)) for name in self._fields))
+        self.found = digest in self._seen
+        if len(self._seen) < _MOST_KEYS:
+            self._seen.add(digest)
 
 
 def _rank(name: str) -> tuple[int, str]:
@@ -69,10 +89,14 @@ def unfit_reason(root: Shape, name: str) -> str | None:
     field = root.fields.get(name)
     if field is None:
         return "no record has it"
-    if field.values < root.objects:
-        return "it is missing in some records"
-    if "null" in field.kinds:
-        return "it is null in some records"
-    if field.kinds & {"object", "array"}:
-        return "it is a list or an object in some records"
-    return None
+    is_mixed = "string" in field.kinds and not field.kinds.isdisjoint({"integer", "number"})
+    reasons = {
+        "it is missing in some records": field.values < root.objects,
+        "it is null in some records": "null" in field.kinds,
+        "it is a list or an object in some records": not field.kinds.isdisjoint(
+            {"object", "array"}
+        ),
+        "it is true or false in some records": "boolean" in field.kinds,
+        "it is a text in some records and a number in others": is_mixed,
+    }
+    return next((reason for reason, holds in reasons.items() if holds), None)

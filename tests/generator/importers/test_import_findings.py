@@ -1,0 +1,87 @@
+"""What people who tried the importers stumbled over."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rivven_connect.documents import InputError
+from rivven_generator.importers.formats import import_file
+from rivven_generator.importers.notes import Imported
+from rivven_generator.manifest import Kind
+
+MELTANO = """\
+plugins:
+  extractors:
+  - {name: tap-a, settings: [{name: x}]}
+  - {name: tap-b, settings: [{name: y}]}
+  loaders:
+  - {name: target-c, settings: [{name: z, required: true}, {name: pin, kind: pasword}]}
+"""
+
+
+def schema_import(folder: Path, property_schema: Any, **more: Any) -> Imported:
+    schema = {"type": "object", "properties": {"p": property_schema}, **more}
+    (folder / "spec.json").write_text(json.dumps(schema), encoding="utf-8")
+    return import_file("json-schema", folder / "spec.json", name="demo")
+
+
+def meltano(folder: Path, kind: Kind | None = None, name: str | None = None) -> Imported:
+    (folder / "meltano.yml").write_text(MELTANO, encoding="utf-8")
+    return import_file("singer-settings", folder / "meltano.yml", kind=kind, name=name)
+
+
+@pytest.mark.parametrize(
+    ("format_name", "pattern"),
+    [("email", r"@acme\.com$"), ("uri", "^ftp"), ("uri", "example"), ("date-time", "T")],
+)
+def test_a_format_stays_beside_a_pattern_for_a_part(
+    tmp_path: Path, format_name: str, pattern: str
+) -> None:
+    declared = {"type": "string", "format": format_name, "pattern": pattern}
+    found = schema_import(tmp_path, declared, required=["p"])
+    assert found.manifest["config"]["properties"]["p"] == declared
+    assert "p" in found.manifest["tests"]["valid"]["minimal"]
+
+
+def test_a_union_of_scalars_stays_any_value_with_its_default(tmp_path: Path) -> None:
+    union = {"anyOf": [{"type": "integer"}, {"type": "string"}], "default": 3}
+    assert schema_import(tmp_path, union).manifest["config"]["properties"]["p"] == {"default": 3}
+
+
+def test_what_no_example_can_be_made_of_is_named(tmp_path: Path) -> None:
+    found = schema_import(
+        tmp_path, {"type": "string", "pattern": "^[[a-z]&&[^a]]$"}, required=["p"]
+    )
+    [note] = [note for note in found.notes if note.outcome == "dropped"]
+    assert (note.code, note.pointer) == ("RVN835", "/properties/p/pattern")
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "wanted", "property_name"),
+    [(None, None, "a", "x"), ("source", "tap-b", "tap-b", "y"), ("sink", None, "c", "z")],
+)
+def test_of_several_plugins_the_one_that_is_asked_for_is_taken(
+    tmp_path: Path, kind: Kind | None, name: str | None, wanted: str, property_name: str
+) -> None:
+    found = meltano(tmp_path, kind, name)
+    assert found.manifest["name"] == wanted
+    assert found.manifest["kind"] == (kind or "source")
+    assert property_name in found.manifest["config"]["properties"]
+    assert sum("was left out" in note.message for note in found.notes) == 2, "the others are named"
+
+
+def test_a_setting_may_say_itself_that_it_is_required(tmp_path: Path) -> None:
+    found = meltano(tmp_path, "sink")
+    assert found.manifest["config"]["required"] == ["z"]
+    assert any("did you mean `password`?" in note.message for note in found.notes)
+
+
+def test_a_file_of_another_format_is_named(tmp_path: Path) -> None:
+    (tmp_path / "meltano.yml").write_text(MELTANO, encoding="utf-8")
+    with pytest.raises(InputError) as raised:
+        import_file("conduit", tmp_path / "meltano.yml")
+    assert "singer-settings" in raised.value.problems[0].hint
