@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from rivven_generator.importers.notes import Notes, Path
+from rivven_generator.lint.values import value_identity
 
 _LARGEST: Final = frozenset(
     {"minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties"}
@@ -34,13 +35,14 @@ def combined(
         elif word == "properties" and isinstance(value, dict) and isinstance(found[word], dict):
             found[word] = _properties(found[word], value)
         elif word == "required" and isinstance(value, list) and isinstance(found[word], list):
-            found[word] = [*found[word], *(name for name in value if name not in found[word])]
+            found[word] = _united(found[word], value)
         elif word in _LARGEST | _SMALLEST and _are_numbers(found[word], value):
             found[word] = (max if word in _LARGEST else min)(found[word], value)
         elif word == "additionalProperties":
-            found[word] = _undeclared(found[word], value)
+            found[word] = _undeclared(first, second)
         elif word == "enum" and isinstance(value, list) and isinstance(found[word], list):
-            found[word] = [item for item in found[word] if item in value]
+            both = {value_identity(item) for item in value}
+            found[word] = [item for item in found[word] if value_identity(item) in both]
         elif word == "allOf" and isinstance(value, list) and isinstance(found[word], list):
             found[word] = [*found[word], *value]
         elif found[word] != value:
@@ -52,11 +54,8 @@ def _note_opened(
     closed: Mapping[str, Any], other: Mapping[str, Any], at: Path, notes: Notes
 ) -> None:
     """A closed part refuses the properties of the part beside it, which nobody can mean."""
-    more = other.get("properties")
-    if closed.get("additionalProperties", True) not in (True, {}) and isinstance(more, dict):
-        own = closed.get("properties")
-        if not isinstance(own, dict) or not more.keys() <= own.keys():
-            notes.add("RVN825", "an object was opened for the properties beside it", at)
+    if closed.get("additionalProperties", True) not in (True, {}) and _more(closed, other):
+        notes.add("RVN825", "an object was opened for the properties beside it", at)
 
 
 def _properties(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:
@@ -66,9 +65,31 @@ def _properties(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str
     return {**first, **second, **differs}
 
 
-def _undeclared(first: Any, second: Any) -> Any:
+def _united(first: list[Any], second: list[Any]) -> list[Any]:
+    known = {value_identity(item) for item in first}
+    return [*first, *(item for item in second if value_identity(item) not in known)]
+
+
+def _undeclared(first: Mapping[str, Any], second: Mapping[str, Any]) -> Any:
     """Parts that hold at once are open for each other's properties, or they would accept nothing."""
-    return second if first is False or first is True else first
+    word = "additionalProperties"
+    parts = [part for part in (first, second) if part[word] not in (True, {})]
+    if not parts:
+        return True
+    if len(parts) == 1 or first[word] == second[word]:
+        return parts[0][word]
+    if False not in (first[word], second[word]):
+        return {"allOf": [first[word], second[word]]}
+    closed, other = (first, second) if first[word] is False else (second, first)
+    return other[word] if _more(closed, other) else False
+
+
+def _more(closed: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether `other` declares properties that `closed` does not."""
+    own, more = closed.get("properties"), other.get("properties")
+    return (
+        isinstance(more, dict) and not more.keys() <= (own if isinstance(own, dict) else {}).keys()
+    )
 
 
 def _are_numbers(*values: object) -> bool:

@@ -17,11 +17,17 @@ from rivven_generator.importers.types import settle_type
 from rivven_generator.importers.union_schema import Branches, settle_union
 from rivven_generator.schema.vocabulary import types_of
 
-_MOST_SCHEMAS: Final = 20_000
+_MOST_GUESSES: Final = 200_000
 _HEAD: Final = ("$ref", "title", "description", "type", "required", "secret", "format")
 _TAIL: Final = ("default", "examples", "deprecated", "identity", "group", "order", "$defs")
 _BESIDE_UNION: Final = frozenset(
     {"title", "description", "default", "examples", "deprecated", "group", "order"}
+)
+_IN_BRANCHES: Final = frozenset({"type", "properties", "required"})
+_SAYS_NOTHING: Final[tuple[tuple[str, Any], ...]] = (
+    ("additionalProperties", True),
+    ("additionalProperties", {}),
+    ("secret", False),
 )
 
 Schema = dict[str, Any]
@@ -43,9 +49,9 @@ class ConfigSchema:
         self._notes = notes
         self._closed = closed
         self._references = References(document, base, notes)
-        self._flattening = Flattening(self._references, notes)
+        self._flattening = Flattening(document, self._references, notes)
         self._where = _places(document.value)
-        self._left = _MOST_SCHEMAS
+        self._guesses = _MOST_GUESSES
         self.rules: list[Schema] = []
         self.origins: dict[int, Path] = {}
 
@@ -90,9 +96,6 @@ class ConfigSchema:
         return self._inline(raw, at, keys)
 
     def _inline(self, raw: Any, at: Path, keys: Keys) -> Schema:
-        self._left -= 1
-        if self._left < 0:
-            self._refuse("RVN891", f"the schema expands to more than {_MOST_SCHEMAS} parts", at)
         if keys is not None and isinstance(raw, dict):
             rules, raw = split_rules(raw)
             self._take_rules(rules, at, keys)
@@ -143,6 +146,10 @@ class ConfigSchema:
 
     def _union(self, node: Schema, branches: Branches, at: Path) -> Schema:
         union = {"type": "object"} | {w: v for w, v in node.items() if w in _BESIDE_UNION}
+        for word in node.keys() - _BESIDE_UNION - _IN_BRANCHES:
+            if (word, node[word]) not in _SAYS_NOTHING:
+                message = f"`{word}` beside a union has no counterpart"
+                self._notes.add("RVN830", message, (*at, word), key=True)
         settle_scalar(union, at, self._notes, self._document)
         union["discriminator"] = {"propertyName": branches.tag}
         union["oneOf"] = [self._entered(branch, None) for branch in branches.found]
@@ -185,6 +192,9 @@ class ConfigSchema:
         elif extra is None and self._closed and "properties" in node:
             self._notes.add("RVN819", "the object accepts its own properties only", at)
         elif extra is not False:
+            if extra not in (None, True, {}):
+                place = (*at, "additionalProperties")
+                self._notes.add("RVN839", "`additionalProperties` is neither true nor false", place)
             node["additionalProperties"] = True
 
     def _required(
@@ -199,21 +209,26 @@ class ConfigSchema:
             for n, child in raw.items()
             if isinstance(child, dict) and child.get("required") is True
         ]
-        found: list[str] = []
+        found: dict[str, None] = {}
         for name in [*names, *flagged]:
             known = self._declared(name, properties, place)
             if not known or known in found:
                 continue
             if "const" in properties[known]:
                 properties[known].pop("default", None)
-            found.append(known)
-        return found
+            found[known] = None
+        return list(found)
 
     def _declared(self, name: Any, properties: Schema, place: Path) -> str:
         if isinstance(name, str) and name in properties:
             return name
         shown = escape_text(str(name), limit=60)
-        near = difflib.get_close_matches(str(name), properties, n=1, cutoff=0.85)
+        self._guesses -= len(properties)
+        near = (
+            difflib.get_close_matches(str(name), properties, n=1, cutoff=0.85)
+            if self._guesses > 0
+            else ()
+        )
         if near:
             self._notes.add(
                 "RVN814", f"`{shown}` was read as `{escape_text(near[0], limit=60)}`", place

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from typing import Any, Final
 
 from rivven_connect.documents import escape_text
 from rivven_generator.importers.notes import Notes, Path
 
 Schema = dict[str, Any]
+
+_MOST_STEPS: Final = 24
+"""A manifest nests 64 levels deep, and an object inside of an object takes two."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -29,6 +32,10 @@ def nested(settings: list[Setting], notes: Notes, origins: dict[int, Path]) -> S
     root: Schema = {"type": "object"}
     for setting in settings:
         steps = setting.name.split(".")
+        if len(steps) > _MOST_STEPS:
+            shown = escape_text(setting.name, limit=80)
+            notes.add("RVN837", f"`{shown}` is nested too deep for a manifest", setting.at)
+            continue
         if len(steps) > 1 and all(steps):
             shown = escape_text(setting.name, limit=80)
             notes.add("RVN822", f"`{shown}` became `{steps[-1]}` inside of an object", setting.at)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from typing import Any, Final
 
+from rivven_connect.documents import Document, InputError
 from rivven_generator.importers.combined import combined
 from rivven_generator.importers.keywords import known_keywords
 from rivven_generator.importers.notes import Notes, Path
 from rivven_generator.importers.references import References
 from rivven_generator.schema.vocabulary import REF_SIBLINGS, TYPES
+
+_MOST_SCHEMAS: Final = 20_000
+_DEEPEST: Final = 100
 
 
 @dataclasses.dataclass(slots=True)
@@ -25,13 +29,20 @@ class Flat:
 class Flattening:
     """Flattens schemas; `inside` are the places of those that are being copied just now."""
 
-    def __init__(self, references: References, notes: Notes) -> None:
+    def __init__(self, document: Document, references: References, notes: Notes) -> None:
+        self._document = document
         self._references = references
         self._notes = notes
+        self._left = _MOST_SCHEMAS
         self.inside: list[Path] = []
 
     def flat(self, raw: Any, at: Path) -> Flat:
-        """Return the schema at `at` without `$ref` and `allOf`."""
+        """Return the schema at `at` without `$ref` and `allOf`.
+
+        Raises:
+            InputError: too much was copied already, or references lead too deep.
+        """
+        self._spend(at)
         if not isinstance(raw, dict):
             return Flat(self._lone(raw, at), at)
         node = known_keywords(raw, at, self._notes)
@@ -42,6 +53,17 @@ class Flattening:
         if isinstance(parts, list) and parts:
             found = self._joined(found, parts)
         return found
+
+    def _spend(self, at: Path) -> None:
+        self._left -= 1
+        if self._left < 0:
+            message = f"the schema expands to more than {_MOST_SCHEMAS} parts"
+        elif len(self.inside) > _DEEPEST:
+            message = f"references lead more than {_DEEPEST} levels deep"
+        else:
+            return
+        hint = "import a smaller schema: fewer references, or fewer levels of them"
+        raise InputError([self._document.problem("RVN891", message, at, hint=hint)])
 
     def kept(self, raw: Any, at: Path) -> dict[str, Any] | None:
         """Return a reference that may stay one: to an object that is big enough for a name."""

@@ -12,7 +12,7 @@ from rivven_connect.documents import Document, InputError, Limits, Problem, load
 from rivven_generator.importers.notes import Imported, Note
 from rivven_generator.manifest import Kind
 
-_LIMITS: Final = Limits(max_bytes=8 * 1024 * 1024, max_values=1_000_000)
+FOREIGN_LIMITS: Final = Limits(max_bytes=8 * 1024 * 1024, max_values=1_000_000)
 _IMPORTERS: Final = {
     "airbyte-spec": "airbyte:import_airbyte",
     "singer-settings": "singer:import_singer",
@@ -37,7 +37,7 @@ class Importer(Protocol):
 
 def load_foreign(path: Path | str) -> Document:
     """Return a file that was not written for us, of at most 8 MiB."""
-    return load_document(path, limits=_LIMITS, foreign=True)
+    return load_document(path, limits=FOREIGN_LIMITS, foreign=True)
 
 
 def import_file(

@@ -6,22 +6,25 @@ is present: A or C, and B or C. So every group validation can be said with `requ
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import Final
 
-_MOST_CHOICES: Final = 4_096
+_MOST_GROUPS: Final = 64
+_MOST_CHOICES: Final = 512
 _MOST_CLAUSES: Final = 12
 
 Clauses = list[tuple[str, ...]]
 
 
-def clauses_of(groups: Iterable[Iterable[str]], always: Collection[str]) -> Clauses | None:
+def clauses_of(groups: Sequence[Iterable[str]], always: Collection[str]) -> Clauses | None:
     """Return sets of names of which at least one must be present; None if there are too many.
 
     Args:
         groups: at least one of them must be complete.
         always: names that have a default and are never absent.
     """
+    if len(groups) > _MOST_GROUPS:
+        return None
     clauses: set[frozenset[str]] = {frozenset()}
     for group in groups:
         names = [name for name in dict.fromkeys(group) if name not in always]

@@ -61,6 +61,8 @@ _CONSTRAINTS: Final = frozenset(
     dependentSchemas contentSchema $dynamicRef $recursiveRef
     """.split()  # noqa: SIM905
 )
+_FOLDED: Final = {name.casefold(): name for name in [*KEYWORDS, "anyOf", "allOf"] if name[0] != "$"}
+_SENSITIVE: Final = frozenset({"sensitive", "issensitive", "xsensitive"})
 _NEAR: Final = 0.8
 _SHORTEST_MISSPELT: Final = 4
 
@@ -77,14 +79,33 @@ def known_keywords(raw: Mapping[str, Any], at: Path, notes: Notes) -> dict[str, 
         if word in found or word in _SILENT:
             continue
         ours = _ours(word, value, raw.get("type"))
-        if ours and ours not in found and _may_be(ours, value):
+        if ours == "secret":
+            _take_secret(found, word, value, at, notes)
+        elif ours and ours not in found and _may_be(ours, value):
             found[ours] = [value] if word == "example" else value
             shown = escape_text(word, limit=60)
             code = "RVN805" if word in _STANDARD else "RVN810"
             notes.add(code, f"`{shown}` was read as `{ours}`", (*at, word), key=True)
         else:
             _note_foreign(word, value, at, notes)
+    if is_true(found.get("secret")):
+        found["secret"] = True
     return found
+
+
+def _take_secret(found: dict[str, Any], word: str, value: object, at: Path, notes: Notes) -> None:
+    """One mark of a secret is enough, whatever others say."""
+    if is_true(value):
+        found["secret"] = True
+        code = "RVN805" if word in _STANDARD else "RVN810"
+        shown = escape_text(word, limit=60)
+        notes.add(code, f"`{shown}` was read as `secret`", (*at, word), key=True)
+
+
+def is_true(value: object) -> bool:
+    """Return whether a flag is set, also where it is written as text or as 1."""
+    word = value.strip().casefold() if isinstance(value, str) else value
+    return word in ("true", "yes", "1", 1)
 
 
 def _ours(word: str, value: object, kind: object) -> str:
@@ -94,18 +115,19 @@ def _ours(word: str, value: object, kind: object) -> str:
         return word + _OF_TYPE.get(str(kind), "imum")
     if word in _RENAMED:
         return "" if authors else _RENAMED[word]
+    plain = word.casefold().replace("_", "").replace("-", "").strip(" \"':,")
+    if is_true(value) and ("secret" in plain or plain in _SENSITIVE):
+        return "secret"
     if word in _NOT_THEIRS or word in _HINTS or word in _CONSTRAINTS or word.startswith("x-"):
         return ""
-    folded = {name.casefold(): name for name in [*KEYWORDS, "anyOf", "allOf"] if name[0] != "$"}
-    plain = word.casefold().replace("_", "").replace("-", "").strip(" \"':,")
-    if plain in folded:
-        return folded[plain]
+    if plain in _FOLDED:
+        return _FOLDED[plain]
     # Of a schema below an unknown word we cannot tell a typing error from a misplaced property.
     clear = len(plain) >= _SHORTEST_MISSPELT and not (
         isinstance(value, dict) and plain[0] not in "piad"
     )
-    near = difflib.get_close_matches(plain, folded, n=1, cutoff=_NEAR) if clear else ()
-    return folded[near[0]] if near else ""
+    near = difflib.get_close_matches(plain, _FOLDED, n=1, cutoff=_NEAR) if clear else ()
+    return _FOLDED[near[0]] if near else ""
 
 
 def _may_be(keyword: str, value: object) -> bool:

@@ -131,11 +131,13 @@ def _drop_property(manifest: Node, steps: Steps, problem: Problem) -> bool:
 
 def _not_required(manifest: Node, steps: Steps, _problem: Problem) -> bool:
     """Take a property out of what is required: it has a default, unless that was taken away."""
-    end = len(steps) - 1 - steps[::-1].index("properties")
-    declared = node_at(manifest, steps[: end + 2])
-    if not isinstance(declared, dict) or declared.keys().isdisjoint({"default", "$ref"}):
-        return False
-    return _forget_required(node_at(manifest, steps[:end]), steps[end + 1])
+    ends = [end for end, step in enumerate(steps[:-1]) if step == "properties"]
+    for end in reversed(ends):  # a property may be called `properties` itself
+        declared = node_at(manifest, steps[: end + 2])
+        has_default = isinstance(declared, dict) and declared.keys() & {"default", "$ref"}
+        if has_default and _forget_required(node_at(manifest, steps[:end]), steps[end + 1]):
+            return True
+    return False
 
 
 def _forget_required(holder: Node, name: str) -> bool:

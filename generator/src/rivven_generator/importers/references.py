@@ -10,6 +10,7 @@ from rivven_connect.documents import Document, escape_text, split_pointer
 from rivven_generator.importers.notes import Notes, Path
 
 _PLAIN: Final = re.compile(r"[^A-Za-z0-9_.-]+")
+_LONGEST_INDEX: Final = 9
 
 
 class References:
@@ -20,6 +21,7 @@ class References:
         self._base = base
         self._notes = notes
         self._names: dict[Path, str] = {}
+        self._taken: dict[str, int] = {}
 
     def find(self, reference: object, at: Path) -> tuple[Any, Path] | None:
         """Return the schema that a reference leads to, and its place; None, noted, without one."""
@@ -44,9 +46,11 @@ class References:
         """Return the name under which the schema at `path` stands in our `$defs`."""
         if path not in self._names:
             wanted = _PLAIN.sub("-", str(path[-1]) if path else "root").strip("-.") or "part"
-            name, number = wanted, 2
-            while name in self._names.values():
-                name, number = f"{wanted}-{number}", number + 1
+            name, number = wanted, self._taken.get(wanted, 1)
+            while name in self._taken:
+                number += 1
+                name = f"{wanted}-{number}"
+            self._taken |= {wanted: number, name: 1} if name != wanted else {name: 1}
             self._names[path] = name
         return self._names[path]
 
@@ -61,9 +65,13 @@ def _at(value: Any, path: Path) -> tuple[Any, Path] | None:
         if isinstance(value, dict) and key in value:
             value = value[key]
             taken.append(key)
-        elif isinstance(value, list) and str(key).isdecimal() and int(str(key)[:9]) < len(value):
+        elif isinstance(value, list) and _is_index(str(key), value):
             value = value[int(key)]
             taken.append(int(key))
         else:
             return None
     return value, tuple(taken)
+
+
+def _is_index(key: str, value: list[Any]) -> bool:
+    return key.isdecimal() and len(key) <= _LONGEST_INDEX and int(key) < len(value)

@@ -12,6 +12,8 @@ from rivven_connect.documents import to_pointer
 
 _FOR_PEOPLE: Final = frozenset({"title", "description", "$comment"})
 _MISSING: Final = object()
+_FEWEST: Final = 2
+"""Names in a rule about several."""
 
 Schema = Mapping[str, Any]
 Rule = dict[str, Any]
@@ -83,24 +85,34 @@ def _together(needed: Any, properties: Schema) -> list[str]:
 
 def _condition(given: Any, then: Any, properties: Schema) -> Rule | None:
     """Return `when` and `require`; a condition about an absent property must say so as we do."""
-    if not isinstance(given, dict) or not isinstance(then, dict) or then.keys() != {"required"}:
-        return None
-    values = given.get("properties")
-    if (
-        given.keys() - {"properties", "required", "type"}
-        or not isinstance(values, dict)
-        or not values
-    ):
-        return None
-    if not all(isinstance(one, dict) and one.keys() == {"const"} for one in values.values()):
+    when = _values_given(given, properties)
+    if not when or not isinstance(then, dict) or then.keys() != {"required"}:
         return None
     names = then["required"]
-    if not isinstance(names, list) or not _are_declared([*values], properties, least=1):
+    if not isinstance(names, list) or not names:
         return None
-    when = {name: one["const"] for name, one in values.items()}
-    absent_counts = {name for name in when if name not in (given.get("required") or ())}
+    absent_counts = {name for name in when if name not in given.get("required", ())}
     by_default = {name for name in when if _default(properties[name]) == when[name]}
     return {"when": when, "require": list(names)} if absent_counts == by_default else None
+
+
+def _values_given(given: Any, properties: Schema) -> Rule:
+    """Return the values that a condition asks for; none where it asks for anything else as well."""
+    if not isinstance(given, dict) or given.keys() - {"properties", "required", "type"}:
+        return {}
+    values = given.get("properties")
+    if not isinstance(values, dict) or not _is_part(given.get("required", []), values):
+        return {}
+    if given.get("type", "object") != "object" or not _is_part(list(values), properties):
+        return {}
+    constants = all(isinstance(one, dict) and one.keys() == {"const"} for one in values.values())
+    # Behind a reference stands a default that is not seen from here.
+    seen = not any("$ref" in properties[n] for n in values if isinstance(properties[n], dict))
+    return {name: one["const"] for name, one in values.items()} if constants and seen else {}
+
+
+def _is_part(names: Any, whole: Schema) -> bool:
+    return isinstance(names, list) and all(isinstance(n, str) and n in whole for n in names)
 
 
 def _default(schema: Any) -> Any:
@@ -119,6 +131,6 @@ def _inside(part: Schema, properties: Schema) -> Rule | None:
     return found and {**found, "at": to_pointer((name,)) + found.get("at", "")}
 
 
-def _are_declared(names: list[Any], properties: Schema, *, least: int = 2) -> bool:
+def _are_declared(names: list[Any], properties: Schema) -> bool:
     unique = {name for name in names if isinstance(name, str) and name in properties}
-    return len(unique) == len(names) >= least
+    return len(unique) == len(names) >= _FEWEST

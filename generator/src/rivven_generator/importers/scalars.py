@@ -95,8 +95,8 @@ def _applicable(node: dict[str, Any], at: Path, notes: Notes) -> None:
     for word in list(node):
         applies_to = KEYWORDS[word].types if word in KEYWORDS else None
         if applies_to is not None and types.isdisjoint(applies_to):
-            del node[word]
-            if node.keys() & {"enum", "const"} or types:
+            value = node.pop(word)
+            if types or _says_nothing(word, value, node):
                 notes.add(
                     "RVN801", f"`{word}` says nothing about such values", (*at, word), key=True
                 )
@@ -104,6 +104,18 @@ def _applicable(node: dict[str, Any], at: Path, notes: Notes) -> None:
                 notes.add(
                     "RVN830", f"`{word}` cannot stand without one type", (*at, word), key=True
                 )
+
+
+def _says_nothing(word: str, value: object, node: dict[str, Any]) -> bool:
+    """Whether the values that are listed fulfil the keyword anyhow."""
+    listed = [node["const"]] if "const" in node else node.get("enum")
+    if not isinstance(listed, list) or not listed:
+        return False
+    try:
+        holds = validator_of({word: value})
+    except ValueError:
+        return False
+    return all(holds.is_valid(item) for item in listed)
 
 
 def _flag(value: object) -> bool | None:

@@ -39,6 +39,9 @@ def settle_secret(node: dict[str, Any], at: Path, notes: Notes) -> None:
         notes.add("RVN817", "the texts inside became secret", (*at, "secret"))
     else:
         notes.add("RVN830", "only text can be secret", (*at, "secret"))
+        for word in [word for word in _LITERALS if word in node]:
+            del node[word]
+            notes.add("RVN834", f"a secret has no `{word}`", (*at, word), key=True)
 
 
 def _parts(node: dict[str, Any]) -> list[tuple[dict[str, Any], str]]:

@@ -187,7 +187,7 @@ def _default(node: dict[str, Any], raw: dict[str, Any], at: Path, notes: Notes) 
         return
     if isinstance(value, str) and "$" in value:
         notes.add("RVN833", "a default that the platform would fill in", (*at, "value"))
-    elif node["type"] in ("array", "object") and isinstance(value, str):
+    elif node.get("type") in ("array", "object") and isinstance(value, str):
         notes.add(
             "RVN833", "a default that is text and should be a list or mapping", (*at, "value")
         )

@@ -18,6 +18,8 @@ _IMPLIED_BY_TAG: Final = frozenset(
     {"const", "enum", "default", "type", "pattern", "minLength", "maxLength", "examples", "secret"}
 )
 _COMMON_TAGS: Final = ("type", "auth_type", "auth_method", "method", "mode", "kind")
+_TAG_ENDINGS: Final = ("type", "method", "mode", "kind")
+"""A default of a property whose name ends so tells branches apart; of another, it is only a default."""
 
 Node = dict[str, Any]
 
@@ -89,14 +91,17 @@ def _settled(
     if rules is not None:
         return Branches(rules=rules)
     rest = [branch for branch in branches if not _is_null(branch.node)]
-    if len(rest) < len(branches):
+    null = len(rest) < len(branches) and _accepts_null(flat.node)
+    if len(rest) < len(branches) and not null:
+        notes.add("RVN802", "a branch for null where null is refused was left out", at, key=True)
+    if null:
         flat.node["nullable"] = True
         twice = word == "oneOf" and any(_is_nullable(branch.node) for branch in rest)
         code = "RVN824" if twice else "RVN802"
         notes.add(code, "a branch for null became a nullable type", at, key=True)
     values = _constants([branch.node for branch in rest])
     if values is not None and len(rest) > 1:
-        flat.node.setdefault("enum", values)
+        flat.node = combined({"enum": values}, flat.node, at, notes)
         notes.add("RVN802", "a union of constants became `enum`", at, key=True)
     elif len(rest) == 1:
         _take(flat, rest[0], notes)
@@ -106,7 +111,12 @@ def _settled(
         found = _tagged(flat, rest, at, wanted, notes)
         inside += [] if found.tag else [path for one in rest for path in one.inlined]
         return found
-    return Branches(null=len(rest) < len(branches))
+    return Branches(null=null)
+
+
+def _accepts_null(node: Node) -> bool:
+    """Whether the type that stands around a union, if any does, is null's as well."""
+    return node.get("type") is None or _is_nullable(node)
 
 
 def _enumerate_null(node: Node) -> None:
@@ -225,7 +235,8 @@ def _constant(node: Node, name: str, *, loosely: bool) -> Any:
     values = declared.get("enum")
     if isinstance(values, list) and len(values) == 1:
         return values[0]
-    return declared.get("default") if loosely and "enum" not in declared else None
+    told = name.casefold().endswith(_TAG_ENDINGS)
+    return declared.get("default") if loosely and told and "enum" not in declared else None
 
 
 def _require_tag(branch: Flat, tag: str, notes: Notes) -> None:
@@ -265,11 +276,15 @@ def _untagged(flat: Flat, branches: Sequence[Flat], at: Path, notes: Notes) -> N
         properties: Node = {}
         for branch in branches:
             for name, child in branch.node["properties"].items():
-                same = name not in properties or properties[name] == child
-                properties[name] = child if same else {"description": _description(child)}
+                known = properties.setdefault(name, child)
+                if known != child:
+                    properties[name] = _either(known, child)
         flat.node["type"] = "object"
         flat.node["properties"] = properties
         flat.node["required"] = [name for name in properties if name in common]
+    elif any(_is_secret(branch.node) for branch in branches):
+        notes.add("RVN831", "branches, one of them secret, became a secret text", at, key=True)
+        flat.node |= {"type": "string", "secret": True}
     elif len(kinds) == 1 and (kind := branches[0].node.get("type")) is not None:
         notes.add("RVN831", "branches of one type became that type", at, key=True)
         flat.node["type"] = kind
@@ -278,5 +293,11 @@ def _untagged(flat: Flat, branches: Sequence[Flat], at: Path, notes: Notes) -> N
         flat.node["type"] = "any"
 
 
-def _description(child: object) -> Any:
-    return child.get("description", "") if isinstance(child, dict) else ""
+def _either(known: Any, child: Any) -> Node:
+    """Return a schema that accepts what two branches say of one property."""
+    both = set(known) == {"anyOf"} if isinstance(known, dict) else False
+    return {"anyOf": [*(known["anyOf"] if both else [known]), child]}
+
+
+def _is_secret(node: Node) -> bool:
+    return node.get("secret") is True or node.get("format") == "password"

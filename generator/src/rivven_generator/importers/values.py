@@ -11,6 +11,8 @@ from rivven_generator.schema.vocabulary import is_nullable, types_of
 
 _TRUE: Final = frozenset({"true", "yes", "on"})
 _FALSE: Final = frozenset({"false", "no", "off"})
+_LONGEST_NUMBER: Final = 40
+"""Characters of a number that somebody wrote as text."""
 
 
 def as_typed(value: Any, node: Mapping[str, Any], source: str) -> Any:
@@ -41,6 +43,8 @@ def _as_text(value: Any, source: str) -> Any:
 
 
 def _as_number(text: str, *, whole: bool) -> Any:
+    if len(text) > _LONGEST_NUMBER:
+        return text
     try:
         found = json.loads(text.strip())
     except ValueError:

@@ -27,7 +27,7 @@ def enums_are_sets(config: Subject) -> Iterator[Problem]:
             yield config.problem("RVN309", "`enum` is empty", (*path, "enum"))
         seen: dict[Hashable, int] = {}
         for index, value in enumerate(values):
-            first = seen.setdefault(_identity(value), index)
+            first = seen.setdefault(value_identity(value), index)
             if first != index:
                 where = config.place((*path, "enum", first))
                 yield config.problem(
@@ -35,12 +35,12 @@ def enums_are_sets(config: Subject) -> Iterator[Problem]:
                 )
 
 
-def _identity(value: Any) -> Hashable:
+def value_identity(value: Any) -> Hashable:
     """Return what two JSON values have in common exactly if they are equal."""
     if isinstance(value, list):
-        return ("array", *map(_identity, value))
+        return ("array", *map(value_identity, value))
     if isinstance(value, dict):
-        return ("object", frozenset((key, _identity(item)) for key, item in value.items()))
+        return ("object", frozenset((key, value_identity(item)) for key, item in value.items()))
     return ("boolean" if isinstance(value, bool) else "other", value)
 
 

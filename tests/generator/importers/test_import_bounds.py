@@ -1,0 +1,111 @@
+"""What a foreign file costs is bounded: located answers, no traceback, no blow-up.
+
+None of these is timed: before there were bounds, none of them came to an end while anybody waited.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from rivven_connect.documents import InputError, parse_document
+from rivven_generator.importers.conduit import import_conduit
+from rivven_generator.importers.formats import FOREIGN_LIMITS
+from rivven_generator.importers.json_schema import import_json_schema
+from rivven_generator.importers.notes import Imported
+from rivven_generator.importers.singer import import_singer
+
+
+def imported(schema: Any, importer: Any = import_json_schema) -> Imported:
+    text = json.dumps(schema)
+    document = parse_document(text, path="spec.json", foreign=True, limits=FOREIGN_LIMITS)
+    found: Imported = importer(document)
+    return found
+
+
+def with_definitions(definitions: dict[str, Any]) -> dict[str, Any]:
+    properties = {"a": {"$ref": "#/$defs/A0"}}
+    return {"type": "object", "properties": properties, "$defs": definitions}
+
+
+def link(number: int) -> dict[str, str]:
+    return {"$ref": f"#/$defs/A{number + 1}"}
+
+
+CHAINS: dict[str, Callable[[int], dict[str, Any]]] = {
+    "allOf, doubled": lambda n: {"allOf": [link(n), link(n)]},
+    "allOf": lambda n: {"allOf": [link(n)]},
+    "references": link,
+    "items": lambda n: {"type": "array", "items": link(n)},
+}
+
+
+@pytest.mark.parametrize("chain", CHAINS)
+def test_a_long_chain_of_references_is_refused_at_its_place(chain: str) -> None:
+    definitions = {f"A{n}": CHAINS[chain](n) for n in range(600)}
+    with pytest.raises(InputError) as refused:
+        imported(with_definitions({**definitions, "A600": {"type": "string"}}))
+    [problem] = refused.value.problems
+    assert problem.code == "RVN891"
+    assert problem.line > 0
+
+
+def test_copies_that_double_are_refused() -> None:
+    definitions = {f"A{n}": CHAINS["allOf, doubled"](n) for n in range(40)}
+    with pytest.raises(InputError) as refused:
+        imported(with_definitions({**definitions, "A40": {"type": "string"}}))
+    assert {problem.code for problem in refused.value.problems} == {"RVN891"}
+
+
+def test_many_required_names_that_nobody_declared_are_noted() -> None:
+    properties = {f"p_{n}": {"type": "string"} for n in range(1_500)}
+    names = [f"q_{n}" for n in range(1_500)]
+    found = imported({"type": "object", "properties": properties, "required": names})
+    assert len(found.manifest["config"]["properties"]) == 1_500
+    assert {note.code for note in found.notes} >= {"RVN814"}
+
+
+def test_many_definitions_of_one_name_get_names_of_their_own() -> None:
+    groups = {f"g{n}": {"x": {"type": "object", "properties": {"y": {}}}} for n in range(400)}
+    references = {f"p_{n}": {"$ref": f"#/definitions/g{n}/x"} for n in range(400)}
+    found = imported({"type": "object", "properties": references, "definitions": groups})
+    assert set(found.manifest["config"]["$defs"]) == {"x", *(f"x-{n}" for n in range(2, 401))}
+
+
+def test_many_groups_of_settings_are_dropped_with_a_note() -> None:
+    groups = [[f"a{n}", f"b{n}"] for n in range(12)] + [[f"c{n}"] for n in range(1_000)]
+    settings = [{"name": name} for group in groups for name in group]
+    plugin = {"name": "tap-x", "settings": settings, "settings_group_validation": groups}
+    assert "RVN830" in {note.code for note in imported(plugin, import_singer).notes}
+
+
+def test_a_setting_that_is_nested_too_deep_is_left_out_with_a_note() -> None:
+    settings = [{"name": "a" + ".a" * 3_000}, {"name": "b"}]
+    found = imported({"name": "tap-x", "settings": settings}, import_singer)
+    assert set(found.manifest["config"]["properties"]) == {"b"}
+    assert "RVN837" in {note.code for note in found.notes}
+
+
+@pytest.mark.parametrize("text", ["9" * 400, "[" * 50_000, "1e999"])
+def test_text_that_no_number_holds_is_no_default_of_a_number(text: str) -> None:
+    schema = {"type": "object", "properties": {"a": {"type": "integer", "default": text}}}
+    parameter = {"name": "a", "type": "int", "default": text}
+    source = {"specification": {"name": "x", "source": {"parameters": [parameter]}}}
+    for found in (imported(schema), imported(source, import_conduit)):
+        assert found.manifest["config"]["properties"]["a"] == {"type": "integer"}
+        assert "RVN833" in {note.code for note in found.notes}
+
+
+def test_a_reference_to_an_item_that_is_not_there_leads_nowhere() -> None:
+    properties = {"a": {"$ref": "#/properties/b/oneOf/0000000009"}, "b": {"oneOf": [{}]}}
+    found = imported({"type": "object", "properties": properties})
+    assert "RVN838" in {note.code for note in found.notes}
+
+
+def test_a_default_of_kind_json_is_kept() -> None:
+    plugin = {"name": "tap-x", "settings": [{"name": "a", "kind": "json", "value": {"b": 1}}]}
+    found = imported(plugin, import_singer)
+    assert found.manifest["config"]["properties"]["a"] == {"default": {"b": 1}}
