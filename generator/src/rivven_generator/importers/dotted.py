@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from typing import Any, Final
 
 from rivven_connect.documents import escape_text
 from rivven_generator.importers.notes import Notes, Path
 
 Schema = dict[str, Any]
+
+_DEEPEST: Final = 32
+"""A name with more dots is no path."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -29,7 +32,7 @@ def nested(settings: list[Setting], notes: Notes, origins: dict[int, Path]) -> S
     root: Schema = {"type": "object"}
     for setting in settings:
         steps = setting.name.split(".")
-        if len(steps) > 1 and all(steps):
+        if 1 < len(steps) <= _DEEPEST and all(steps):
             shown = escape_text(setting.name, limit=80)
             notes.add("RVN822", f"`{shown}` became `{steps[-1]}` inside of an object", setting.at)
         elif len(steps) > 1:

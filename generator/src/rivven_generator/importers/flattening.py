@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from typing import Any, Final
 
 from rivven_generator.importers.combined import combined
 from rivven_generator.importers.keywords import known_keywords
 from rivven_generator.importers.notes import Notes, Path
 from rivven_generator.importers.references import References
 from rivven_generator.schema.vocabulary import REF_SIBLINGS, TYPES
+
+_MOST_STEPS: Final = 100_000
+_DEEPEST: Final = 100
+"""Of schemas that are being copied into one another; each takes several calls inside of calls."""
 
 
 @dataclasses.dataclass(slots=True)
@@ -28,10 +32,18 @@ class Flattening:
     def __init__(self, references: References, notes: Notes) -> None:
         self._references = references
         self._notes = notes
+        self._left = _MOST_STEPS
         self.inside: list[Path] = []
 
     def flat(self, raw: Any, at: Path) -> Flat:
-        """Return the schema at `at` without `$ref` and `allOf`."""
+        """Return the schema at `at` without `$ref` and `allOf`.
+
+        Raises:
+            InputError: references multiply it, or lead too deep.
+        """
+        self._left -= 1
+        if self._left < 0 or len(self.inside) > _DEEPEST:
+            raise self._references.too_large(at)
         if not isinstance(raw, dict):
             return Flat(self._lone(raw, at), at)
         node = known_keywords(raw, at, self._notes)

@@ -6,7 +6,7 @@ import re
 from typing import Any, Final
 from urllib.parse import unquote
 
-from rivven_connect.documents import Document, escape_text, split_pointer
+from rivven_connect.documents import Document, InputError, escape_text, split_pointer
 from rivven_generator.importers.notes import Notes, Path
 
 _PLAIN: Final = re.compile(r"[^A-Za-z0-9_.-]+")
@@ -39,6 +39,11 @@ class References:
                 return found
         self._notes.add("RVN838", f"`{shown}` leads nowhere", (*at, "$ref"))
         return None
+
+    def too_large(self, at: Path) -> InputError:
+        """Return the refusal of a schema that its references multiply, or lead too deep in."""
+        message = "references multiply this schema, or lead too deep, to be imported"
+        return InputError([self._document.problem("RVN891", message, at)])
 
     def name_of(self, path: Path) -> str:
         """Return the name under which the schema at `path` stands in our `$defs`."""
