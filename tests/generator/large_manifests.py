@@ -48,7 +48,6 @@ INTEGER: Schema = {"type": "integer", "minimum": 1, "maximum": 9}
 
 GROWING: Mapping[str, Callable[[int], Manifest]] = {
     "integers": lambda n: manifest(config=fields(lambda _: {**INTEGER, "default": 5}, n)),
-    "required": lambda n: manifest(config=fields(lambda _: INTEGER, n, required=True)),
     "texts": lambda n: manifest(
         config=fields(lambda i: {"type": "string", "pattern": f"^[a-z]{{{i % 30 + 1}}}$"}, n)
     ),

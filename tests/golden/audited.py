@@ -24,6 +24,9 @@ LIBRARIES = frozenset(
 )
 """What may be imported besides the standard library."""
 
+FORMATS = ("airbyte-spec", "singer-settings", "conduit", "json-schema", "openapi")
+"""What `rivven import` reads."""
+
 ATTEMPTS = ("org", "pysnooper", "_sysconfigdata")
 """What libraries ask for and do without: Jython, a debugger, the build's own settings."""
 
@@ -119,6 +122,8 @@ def run(root: str, manifests: list[str]) -> None:
             )
         ]
         print(f"codes {codes}", file=sys.stderr)
+        for name in FORMATS:  # mostly refused, and watched all the same
+            run_group(GROUP, ["import", name, manifest, "--json"])
 
 
 def misbehave(how: str) -> None:

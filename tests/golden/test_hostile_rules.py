@@ -234,7 +234,7 @@ REFUSED = ("a: &a [*a]\n", "!!python/object/apply:os.system [id]\n", "[" * 5_000
 
 
 def test_g8_c1_c2_reading_a_manifest_opens_starts_imports_and_runs_nothing(tmp_path: Path) -> None:
-    """Benign, hostile, golden and refused ones: `validate`, `generate`, `schema`, `spec`."""
+    """Benign, hostile, golden and refused ones: `validate`, `generate`, `schema`, `spec`, `import`."""
     manifests = [HERE / case / "connector.yaml" for case in golden_trees.CASES]
     for kind in KINDS:
         for name, text, key in (("hostile", hostile_text, hostile_key), ("plain", str, str)):
@@ -243,10 +243,15 @@ def test_g8_c1_c2_reading_a_manifest_opens_starts_imports_and_runs_nothing(tmp_p
     for number, content in enumerate(REFUSED):
         manifests.append(tmp_path / f"{number}.yaml")
         manifests[-1].write_text(content)
+    importable = tmp_path / "schema.json"
+    texts = {"title": hostile_text("t"), "description": hostile_text("d")}
+    importable.write_text(
+        json.dumps({"type": "object", **texts, "properties": {hostile_text("p"): texts}})
+    )
     (tmp_path / "validators.py").write_text("raise SystemExit('imported')")
-    seen, printed = audit(tmp_path / "root", *map(str, manifests))
+    seen, printed = audit(tmp_path / "root", *map(str, [importable, *manifests]))
     assert seen == set()
-    codes = re.findall(r"^codes (\[.*\])$", printed, re.MULTILINE)
+    codes = re.findall(r"^codes (\[.*\])$", printed, re.MULTILINE)[1:]
     assert codes[: -len(REFUSED)] == ["[0, 0, 0, 0, 0, 0]"] * (len(manifests) - len(REFUSED))
     assert all(code.startswith("[2, 2, 2, 2, 2") for code in codes[-len(REFUSED) :])
 

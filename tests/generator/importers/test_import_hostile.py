@@ -110,6 +110,56 @@ def test_references_lead_nowhere_but_into_the_file(tmp_path: Path) -> None:
     )
 
 
+def defined(count: int, schema: Any, last: Any) -> dict[str, Any]:
+    """Return a config whose one property is the first of so many definitions, each made of the next."""
+    names = {f"d{n}": schema({"$ref": f"#/$defs/d{n + 1}"}) for n in range(count)}
+    return {
+        "type": "object",
+        "properties": {"p": {"$ref": "#/$defs/d0"}},
+        "$defs": {**names, f"d{count}": last},
+    }
+
+
+OBJECT = {"type": "object", "properties": {"x": {"type": "string"}}}
+WITHOUT_END = {
+    "parts that double": defined(40, lambda r: {"allOf": [r, r]}, OBJECT),
+    "a long way": defined(5_000, lambda r: r, {"type": "string"}),
+    "a long way through parts": defined(3_000, lambda r: {"allOf": [r]}, OBJECT),
+    "a long way down": defined(
+        1_000,
+        lambda r: {"type": "object", "properties": {"a": {"anyOf": [r, {"type": "null"}]}}},
+        OBJECT,
+    ),
+    "a long way down by parts": defined(
+        1_000, lambda r: {"type": "object", "properties": {"a": {"allOf": [r]}}}, OBJECT
+    ),
+}
+
+
+@pytest.mark.parametrize("format_name", ["json-schema", "airbyte-spec"])
+@pytest.mark.parametrize("kind", WITHOUT_END)
+def test_what_references_make_without_end_is_refused(
+    kind: str, format_name: str, tmp_path: Path
+) -> None:
+    schema: Any = WITHOUT_END[kind]
+    file = tmp_path / "spec.json"
+    value = {"connectionSpecification": schema} if format_name == "airbyte-spec" else schema
+    file.write_text(json.dumps(value), encoding="utf-8")
+    with pytest.raises(InputError) as raised:
+        import_file(format_name, file)
+    assert {problem.code for problem in raised.value.problems} <= {"RVN891", "RVN327"}
+    assert all(problem.line for problem in raised.value.problems)
+
+
+def test_a_setting_with_very_many_dots_is_left_out(tmp_path: Path) -> None:
+    name = ".".join(["a"] * 20_000)
+    file = tmp_path / "meltano.json"
+    file.write_text(json.dumps({"name": "tap-x", "settings": [{"name": name}]}), encoding="utf-8")
+    found = import_file("singer-settings", file)
+    assert "properties" not in found.manifest["config"]
+    assert [note.code for note in found.notes if note.outcome == "dropped"] == ["RVN837"]
+
+
 def test_references_that_multiply_are_refused_soon(tmp_path: Path) -> None:
     definitions: dict[str, Any] = {
         "d0": {"type": "object", "properties": {"x": {"type": "string"}}}

@@ -12,7 +12,7 @@ from rivven_connect.documents import Document, InputError, Limits, Problem, load
 from rivven_generator.importers.notes import Imported, Note
 from rivven_generator.manifest import Kind
 
-FOREIGN_LIMITS: Final = Limits(max_bytes=8 * 1024 * 1024, max_values=1_000_000)
+FOREIGN_LIMITS: Final = Limits(max_bytes=8 * 1024 * 1024, max_values=1_000_000, max_entries=10_000)
 _IMPORTERS: Final = {
     "airbyte-spec": "airbyte:import_airbyte",
     "singer-settings": "singer:import_singer",
