@@ -183,7 +183,7 @@ def test_record_types_are_what_ruff_wants(tmp_path: Path, keys: list[str]) -> No
 
 
 def test_names_that_read_as_digits_are_what_ruff_wants(tmp_path: Path) -> None:
-    properties = {name: TEXT for name in ("l", "O", "I")}
+    properties = dict.fromkeys(("l", "O", "I"), TEXT)
     schema = {"type": "object", "required": ["l"], "properties": properties}
     planned(
         tmp_path, config=schema, streams=[{"name": "l", "primary_key": ["l"], "schema": schema}]

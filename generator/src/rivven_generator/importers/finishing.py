@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -15,6 +16,7 @@ from rivven_generator.schema import minimal_config
 
 _ROUNDS: Final = 40
 _EXAMPLES: Final = "RVN326"
+_PLACE: Final = re.compile(r" (?:at )?\(?line [0-9]+, column [0-9]+\)?")
 
 
 def finished(
@@ -57,8 +59,13 @@ def _mend_all(
         code = mend(draft, problem)
         if code:
             mended = True
-            notes.add(code, problem.message, place)
+            notes.add(code, _without_places(problem.message), place)
     return mended
+
+
+def _without_places(message: str) -> str:
+    """Return the message without places in the draft, which nobody but us has."""
+    return _PLACE.sub(" elsewhere", message)
 
 
 def _origin(draft: dict[str, Any], problem: Problem, origins: Mapping[int, Path]) -> Path:
@@ -78,7 +85,7 @@ def _at_home(
     """Return the problem at its place in the imported file."""
     return document.problem(
         problem.code,
-        problem.message,
+        _without_places(problem.message),
         _origin(draft, problem, origins),
         hint=problem.hint,
     )
