@@ -182,6 +182,16 @@ def test_record_types_are_what_ruff_wants(tmp_path: Path, keys: list[str]) -> No
     assert_ruff_has_nothing_to_say(tmp_path)
 
 
+def test_names_that_read_as_digits_are_what_ruff_wants(tmp_path: Path) -> None:
+    properties = dict.fromkeys(("l", "O", "I"), TEXT)
+    schema = {"type": "object", "required": ["l"], "properties": properties}
+    planned(
+        tmp_path, config=schema, streams=[{"name": "l", "primary_key": ["l"], "schema": schema}]
+    )
+    command = [find_ruff_bin(), "check", "--isolated", "--select", "E,UP", str(tmp_path)]
+    subprocess.run([*command, "--line-length", "200"], check=True, capture_output=True)
+
+
 def test_a_schema_may_be_true_or_false_anywhere(tmp_path: Path) -> None:
     properties: Schema = {
         "a": True,

@@ -34,6 +34,8 @@ from rivven_generator import naming, reserved
         ("str", "str_"),
         ("type", "type"),
         ("match", "match"),
+        ("l", "l_"),
+        ("L", "l_"),
         ("_x", "x"),
         ("__class__", "class_"),
         ("3d", "n3d"),
@@ -110,6 +112,7 @@ def test_class_names() -> None:
 def test_stream_names() -> None:
     assert naming.stream_attribute("pull-requests") == "pull_requests"
     assert naming.stream_attribute("import") == "import_"
+    assert naming.stream_attribute("l") == "l_"
     assert naming.read_hook("import") == "read_import"
     assert naming.record_class("pull-requests") == "PullRequestsRecord"
     assert naming.is_contract_hook(naming.read_hook("partition"))

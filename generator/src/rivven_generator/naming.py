@@ -13,6 +13,7 @@ import re
 import unicodedata
 
 from rivven_generator.reserved import (
+    AMBIGUOUS_NAMES,
     ANNOTATION_NAMES,
     CONTRACT_HOOKS,
     DEVICE_NAMES,
@@ -123,7 +124,8 @@ def field_name(wire_name: str) -> str:
 def stream_attribute(stream: str) -> str:
     """Return the Python name of `stream`, as in `streams.orders`."""
     name = identifier(stream)
-    return f"{name}_" if name in _SOFT_OR_HARD | STREAM_SET_ATTRIBUTES else name
+    taken = name in _SOFT_OR_HARD | STREAM_SET_ATTRIBUTES | AMBIGUOUS_NAMES
+    return f"{name}_" if taken else name
 
 
 def read_hook(stream: str) -> str:
@@ -166,6 +168,7 @@ def _is_taken(name: str) -> bool:
         name in _SOFT_OR_HARD
         or name in MODEL_ATTRIBUTES
         or name in ANNOTATION_NAMES
+        or name in AMBIGUOUS_NAMES
         or name.startswith("model_")
     )
 

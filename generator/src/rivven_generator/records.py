@@ -13,6 +13,7 @@ from typing import Any
 
 from rivven_generator import models, naming
 from rivven_generator.layout import flat, literal, union_members
+from rivven_generator.reserved import AMBIGUOUS_NAMES
 
 _SCALARS = {"string": "str", "integer": "int", "number": "float", "boolean": "bool", "null": "None"}
 _ROOT = "AllRecords"
@@ -53,8 +54,13 @@ class RecordClass:
 
     @property
     def has_class_syntax(self) -> bool:
-        """Whether every key, as an attribute, stays the same key: Python folds what is not ASCII."""
-        return self.looks_like_class and all(f.key.isascii() for f in self.fields)
+        """Whether every key, as an attribute, stays the same key and reads as one.
+
+        Python folds what is not ASCII, and linters refuse `l`, `O` and `I`.
+        """
+        return self.looks_like_class and all(
+            f.key.isascii() and f.key not in AMBIGUOUS_NAMES for f in self.fields
+        )
 
 
 def record_classes(roots: Sequence[tuple[str, str, Schema]]) -> list[RecordClass]:

@@ -103,6 +103,9 @@ ANNOTATION_NAMES = _words(
 )
 """What annotations in a generated class body must still find under its own name."""
 
+AMBIGUOUS_NAMES = frozenset({"I", "O", "l"})
+"""Names that read as a digit; linters refuse them (ruff's E741)."""
+
 STREAM_SET_ATTRIBUTES = frozenset({"find"})
 """Methods of the runtime's StreamSet, in whose subclasses streams are attributes."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import decimal
+import fractions
 import json
 import math
 from collections.abc import Callable, Mapping
@@ -114,7 +114,7 @@ class Pattern:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class MultipleOf:
-    """Asserts `multipleOf` in decimal arithmetic, so that 0.3 is a multiple of 0.1."""
+    """Asserts `multipleOf` of numbers as they are written, so that 0.3 is a multiple of 0.1."""
 
     step: float
 
@@ -124,14 +124,16 @@ class MultipleOf:
         return _checked(handler(source), self._check)
 
     def _check(self, value: Any) -> Any:
-        if value is not None:
-            with decimal.localcontext(prec=800):
-                rest = decimal.Decimal(repr(value)) % decimal.Decimal(repr(self.step))
-            if rest:
-                raise PydanticCustomError(
-                    "multipleOf", "Input should be a multiple of {step}", {"step": self.step}
-                )
+        if value is not None and _written(value) % _written(self.step):
+            raise PydanticCustomError(
+                "multipleOf", "Input should be a multiple of {step}", {"step": self.step}
+            )
         return value
+
+
+def _written(number: float) -> fractions.Fraction:
+    """Return exactly the number that is written; an integer may have any size."""
+    return fractions.Fraction(number if isinstance(number, int) else repr(number))
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -118,3 +118,25 @@ def test_a_default_is_no_tag_unless_its_name_says_so() -> None:
 
     assert union("auth_type")["discriminator"] == {"propertyName": "auth_type"}
     assert "discriminator" not in union("port")
+
+
+def test_a_tag_that_is_declared_around_the_union_as_well_is_found() -> None:
+    declared = {"t": {**TEXT, "enum": ["a", "b"]}}
+    schema = an_object({"c": an_object(declared, oneOf=TAGGED)})
+    found = imported(schema)
+    union = found.manifest["config"]["properties"]["c"]
+    assert union["discriminator"] == {"propertyName": "t"}
+    assert [branch["properties"]["t"]["const"] for branch in union["oneOf"]] == ["a", "b"]
+    assert {note.outcome for note in found.notes} == {"lossless"}
+
+
+def test_null_alone_stays_null_alone() -> None:
+    found = imported(an_object({"a": {"type": "null"}}))
+    assert found.manifest["config"]["properties"]["a"] == {"const": None}
+    assert {note.outcome for note in found.notes} == {"lossless"}
+
+
+def test_no_note_names_a_line_of_the_draft() -> None:
+    found = imported(an_object({"a b": {}, "a-b": {}, "c": {"enum": [1.0, 1]}}))
+    assert {note.code for note in found.notes} == {"RVN823", "RVN837"}
+    assert not [note.message for note in found.notes if "line " in note.message]

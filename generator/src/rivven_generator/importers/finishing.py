@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -15,6 +16,7 @@ from rivven_generator.schema import minimal_config
 
 _ROUNDS: Final = 40
 _EXAMPLES: Final = "RVN326"
+_PLACE: Final = re.compile(r" (?:at )?\(?line [0-9]+, column [0-9]+\)?")
 _DONE: Final = {
     "RVN815": "; it need not be given now",
     "RVN821": "; the format was left out",
@@ -71,8 +73,14 @@ def _mend_all(
         code = mend(draft, problem)
         if code:
             mended = True
-            notes.add(code, f"{problem.message}{_DONE.get(code, '')}", place)
+            message = f"{_without_places(problem.message)}{_DONE.get(code, '')}"
+            notes.add(code, message, place)
     return mended
+
+
+def _without_places(message: str) -> str:
+    """Return the message without places in the draft, which nobody but us has."""
+    return _PLACE.sub(" elsewhere", message)
 
 
 def _drop_underivable(draft: dict[str, Any], notes: Notes, origins: Mapping[int, Path]) -> bool:
@@ -103,7 +111,7 @@ def _at_home(
     """Return the problem at its place in the imported file."""
     return document.problem(
         problem.code,
-        problem.message,
+        _without_places(problem.message),
         _origin(draft, problem, origins),
         hint=problem.hint,
     )

@@ -43,8 +43,9 @@ def settle_type(node: dict[str, Any], at: Path, notes: Notes) -> None:
     if len(kinds) > 1 and "string" in kinds and node.get("secret"):
         notes.add("RVN832", "only text can be secret; other types were left out", (*at, "type"))
         kinds = ["string"]
-    if names and set(found) == {"null"} and not kinds and "enum" not in node:
-        notes.add("RVN832", "a value that can only be null became any value", (*at, "type"))
+    if found == ["null"] and not kinds and node.keys().isdisjoint({"enum", "const"}):
+        node["const"] = None
+        notes.add("RVN802", "the type of null alone became a constant", (*at, "type"))
     if len(kinds) > 1:
         shown = ", ".join(kinds)
         notes.add("RVN832", f"one of {shown} became any value", (*at, "type"))

@@ -230,6 +230,8 @@ def _constant(node: Node, name: str, *, loosely: bool) -> Any:
     declared = node["properties"].get(name)
     if not isinstance(declared, Mapping):
         return None
+    if isinstance(declared.get("allOf"), list):
+        return _common_constant(declared["allOf"])
     if "const" in declared:
         return declared["const"]
     values = declared.get("enum")
@@ -239,14 +241,31 @@ def _constant(node: Node, name: str, *, loosely: bool) -> Any:
     return declared.get("default") if loosely and told and "enum" not in declared else None
 
 
+def _common_constant(parts: list[Any]) -> Any:
+    """Return the constant of a tag that is declared in a branch and around the union."""
+    said = [part for part in parts if isinstance(part, Mapping)]
+    constants = [
+        value
+        for part in said
+        for value in [_constant({"properties": {"": part}}, "", loosely=False)]
+        if value is not None
+    ]
+    listed = [part["enum"] for part in said if isinstance(part.get("enum"), list)]
+    if not constants or any(value != constants[0] for value in constants):
+        return None
+    return constants[0] if all(constants[0] in values for values in listed) else None
+
+
 def _require_tag(branch: Flat, tag: str, notes: Notes) -> None:
     """Make the tag of a branch a required constant."""
     declared = branch.node["properties"][tag]
     at = (*branch.at, "properties", tag)
     constant = _constant(branch.node, tag, loosely=True)
-    if declared.get("const") != constant:
+    if "allOf" in declared:
+        notes.add("RVN802", "what two parts say of the tag became `const`", at, key=True)
+    elif declared.get("const") != constant:
         notes.add("RVN816", "the tag's only value became `const`", at, key=True)
-    kept = {w: v for w, v in declared.items() if w not in _IMPLIED_BY_TAG}
+    kept = {w: v for w, v in declared.items() if w not in _IMPLIED_BY_TAG | {"allOf"}}
     properties = {**branch.node["properties"], tag: {**kept, "const": constant}}
     required = _required(branch.node)
     names = [name for name in required if name != tag]
