@@ -65,19 +65,43 @@ class Tree:
     def config_class(self, path: Path) -> type[ConfigModel]:
         """Return the generated config class of a manifest."""
         manifest = loaded(path).manifest
-        module: Any = importlib.import_module(f"{manifest.package}._generated.config")
+        module = imported(self.folder, f"{manifest.package}._generated.config")
         found: type[ConfigModel] = getattr(module, manifest.class_names.config)
         return found
+
+    def package(self, path: Path) -> Any:
+        """Return the generated package of a manifest."""
+        return imported(self.folder, loaded(path).manifest.package)
+
+
+@functools.cache
+def imported(folder: Path, name: str) -> Any:
+    """Return a module of a tree; another package of that name in this process stays as it is."""
+    top = name.partition(".")[0]
+    before = _modules_of(top)
+    for module in before:
+        del sys.modules[module]
+    sys.path.insert(0, str(folder / "src"))
+    importlib.invalidate_caches()
+    try:
+        return importlib.import_module(name)
+    finally:
+        sys.path.remove(str(folder / "src"))
+        for module in _modules_of(top):
+            del sys.modules[module]
+        sys.modules.update(before)
+
+
+def _modules_of(top: str) -> dict[str, Any]:
+    return {n: m for n, m in sys.modules.items() if n.partition(".")[0] == top}
 
 
 @functools.cache
 def shared_tree() -> Tree:
-    """Return the tree of this process, whose packages can be imported."""
+    """Return the tree of this process."""
     folder = tempfile.TemporaryDirectory(prefix="corpus")
     atexit.register(folder.cleanup)
-    made = Tree(Path(folder.name))
-    sys.path.append(str(made.folder / "src"))
-    return made
+    return Tree(Path(folder.name))
 
 
 def project_texts(found: LoadedManifest) -> dict[str, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import shutil
 import subprocess
@@ -116,7 +115,7 @@ def test_what_is_refused_says_why_and_where(path: Path) -> None:
 def test_everything_that_is_generated_can_be_imported_and_takes_its_examples(tree: Tree) -> None:
     for path in PATHS:
         manifest = loaded(path).manifest
-        package = importlib.import_module(manifest.package)
+        package = tree.package(path)
         assert package.__all__ == [manifest.class_names.connector]
         for valid in manifest.tests.valid.values():
             tree.config_class(path).parse(valid)
