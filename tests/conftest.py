@@ -15,7 +15,8 @@ import pytest
 from rivven_connect._redaction import _known, register_secret
 
 ROOT = Path(__file__).parent
-SLOW_FOLDERS = ("docs", "examples", "faults", "golden", "packaging")
+SLOW_FOLDERS = ("corpus", "docs", "examples", "faults", "golden", "packaging", "simulation")
+SLOW_MODULES = ("test_hostile_rows", "test_import_hostile", "test_import_meaning", "test_limits")
 SLOW_TESTS = (
     "test_every_mask_of_outcomes_on_a_batch_of_six",
     "test_killed_in_the_middle_a_replay_is_finished_by_the_next_one",
@@ -33,7 +34,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         inside = item.path.relative_to(ROOT).parts[0] if item.path.is_relative_to(ROOT) else ""
         name = getattr(item, "originalname", None) or item.name
-        if inside in SLOW_FOLDERS or name in SLOW_TESTS:
+        if inside in SLOW_FOLDERS or item.path.stem in SLOW_MODULES or name in SLOW_TESTS:
             item.add_marker(pytest.mark.slow)
 
 
