@@ -1,21 +1,24 @@
 """What a foreign file costs is bounded: located answers, no traceback, no blow-up.
 
-None of these is timed: before there were bounds, none of them came to an end while anybody waited.
+None of these is timed: work is counted in calls, or had no end before there were bounds.
 """
 
 from __future__ import annotations
 
+import difflib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import pytest
+from call_count import calls, grows_like_its_input
 
 from rivven_connect.documents import InputError, parse_document
 from rivven_generator.importers.conduit import import_conduit
 from rivven_generator.importers.formats import FOREIGN_LIMITS
 from rivven_generator.importers.json_schema import import_json_schema
-from rivven_generator.importers.notes import Imported
+from rivven_generator.importers.notes import Imported, Notes
+from rivven_generator.importers.references import References
 from rivven_generator.importers.singer import import_singer
 
 
@@ -60,19 +63,34 @@ def test_copies_that_double_are_refused() -> None:
     assert {problem.code for problem in refused.value.problems} == {"RVN891"}
 
 
-def test_many_required_names_that_nobody_declared_are_noted() -> None:
-    properties = {f"p_{n}": {"type": "string"} for n in range(1_500)}
-    names = [f"q_{n}" for n in range(1_500)]
+def test_guesses_at_required_names_that_nobody_declared_have_an_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    compared = 0
+
+    def counted(_word: str, among: Collection[str], **_more: Any) -> list[str]:
+        nonlocal compared
+        compared += len(among)
+        return []
+
+    monkeypatch.setattr(difflib, "get_close_matches", counted)
+    properties = {f"p_{n}": {"type": "string"} for n in range(1_000)}
+    names = [f"q_{n}" for n in range(1_000)]
     found = imported({"type": "object", "properties": properties, "required": names})
-    assert len(found.manifest["config"]["properties"]) == 1_500
-    assert {note.code for note in found.notes} >= {"RVN814"}
+    assert "required" not in found.manifest["config"]
+    assert 0 < compared <= 200_000
 
 
-def test_many_definitions_of_one_name_get_names_of_their_own() -> None:
-    groups = {f"g{n}": {"x": {"type": "object", "properties": {"y": {}}}} for n in range(400)}
-    references = {f"p_{n}": {"$ref": f"#/definitions/g{n}/x"} for n in range(400)}
-    found = imported({"type": "object", "properties": references, "definitions": groups})
-    assert set(found.manifest["config"]["$defs"]) == {"x", *(f"x-{n}" for n in range(2, 401))}
+def test_definitions_that_are_called_alike_take_linear_work() -> None:
+    document = parse_document("{}", path="spec.json", foreign=True)
+
+    def work(number: int) -> int:
+        references = References(document, (), Notes(document))
+        return calls(lambda: names.append([references.name_of((n, "x")) for n in range(number)]))
+
+    names: list[list[str]] = []
+    assert grows_like_its_input([work(number) for number in (100, 200, 400)])
+    assert names[0] == ["x", *(f"x-{n}" for n in range(2, 101))]
 
 
 def test_many_groups_of_settings_are_dropped_with_a_note() -> None:
