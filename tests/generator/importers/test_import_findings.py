@@ -85,3 +85,15 @@ def test_a_file_of_another_format_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError) as raised:
         import_file("conduit", tmp_path / "meltano.yml")
     assert "singer-settings" in raised.value.problems[0].hint
+
+
+@pytest.mark.parametrize("word", ["default", "examples"])
+def test_no_secret_value_comes_along_where_a_union_becomes_any_value(
+    tmp_path: Path, word: str
+) -> None:
+    holder = {"type": "object", "properties": {"k": {"type": "string", "writeOnly": True}}}
+    value: Any = {"k": "hunter2"}
+    union = {"oneOf": [holder, {"type": "string"}], word: value if word == "default" else [value]}
+    found = schema_import(tmp_path, union)
+    assert "hunter2" not in json.dumps(found.manifest)
+    assert "RVN834" in {note.code for note in found.notes}

@@ -310,12 +310,34 @@ def _untagged(flat: Flat, branches: Sequence[Flat], at: Path, notes: Notes) -> N
     else:
         notes.add("RVN831", "branches of several types became any value", at, key=True)
         flat.node["type"] = "any"
+        if any(_may_hold_secret(branch.node) for branch in branches):
+            for word in ("default", "examples"):
+                if flat.node.pop(word, None) is not None:
+                    message = f"a secret may stand in this `{word}`, so it was left out"
+                    notes.add("RVN834", message, flat.at)
 
 
 def _either(known: Any, child: Any) -> Node:
     """Return a schema that accepts what two branches say of one property."""
     both = set(known) == {"anyOf"} if isinstance(known, dict) else False
     return {"anyOf": [*(known["anyOf"] if both else [known]), child]}
+
+
+def _may_hold_secret(node: Node) -> bool:
+    """Return whether a secret is marked anywhere below, or behind a reference."""
+    waiting: list[Any] = [node]
+    while waiting:
+        found = waiting.pop()
+        if isinstance(found, dict):
+            words = {str(word).casefold() for word in found}
+            if "$ref" in found or _is_secret(found) or any("secret" in word for word in words):
+                return True
+            if "writeonly" in words:
+                return True
+            waiting += found.values()
+        elif isinstance(found, list):
+            waiting += found
+    return False
 
 
 def _is_secret(node: Node) -> bool:
