@@ -278,9 +278,9 @@ DELIVERY_BUGS = (
     _in_pipeline(
         "keys of a nested fan-out",
         "the copies of a copy get the ordinals of the copy's siblings",
-        "chain",
-        "        number = (base << _ORDINAL_BITS) | ordinal\n",
-        "        number = ordinal\n",
+        "march",
+        "                self._add_event(one, (base << _ORDINAL_BITS) | ordinal, position, timestamp)\n",
+        "                self._add_event(one, ordinal, position, timestamp)\n",
         f"{READING}::test_nested_fan_out_gives_every_record_its_own_ordinal",
     ),
     Planted(

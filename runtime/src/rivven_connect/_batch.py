@@ -7,8 +7,8 @@ import datetime
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar, runtime_checkable
 
-from rivven_connect._events import EventType, SourceEvent
-from rivven_connect._json import Json, JsonObject
+from rivven_connect._events import EventType, SourceEvent, full_name
+from rivven_connect._json import Json, JsonObject, encode_lines
 
 R = TypeVar("R")
 
@@ -24,13 +24,14 @@ class ArrowBatch(Protocol):
 class EventBatch:
     """Many events of one stream under one envelope; columns only where events differ.
 
-    `state` means "after the last record"; None is not a resume point. A batch with no records and a
-    state is legal: it moves the checkpoint. `flush` asks the sinks to flush now. `size` is the
-    encoded size in bytes, where the maker knows it. `timestamp` is filled once, by the runtime.
+    `records` is a list of JSON values, or a `pyarrow.RecordBatch`. `state` means "after the last
+    record"; None is not a resume point. A batch with no records and a state is legal: it moves the
+    checkpoint. `flush` asks the sinks to flush now. `size` is the encoded size in bytes, where the
+    maker knows it. `timestamp` is filled once, by the runtime.
     """
 
     stream: str
-    records: list[Json]
+    records: Any
     state: JsonObject | None = None
     namespace: str | None = None
     partition: str = ""
@@ -44,11 +45,44 @@ class EventBatch:
     def __len__(self) -> int:
         return len(self.records)
 
+    def full_name(self) -> str:
+        """Return `namespace.stream`, or the stream alone."""
+        return full_name(self.stream, self.namespace)
+
+    def is_columnar(self) -> bool:
+        """Whether `records` is an Arrow batch."""
+        return not isinstance(self.records, list) and isinstance(self.records, ArrowBatch)
+
+    def rows(self) -> list[Json]:
+        """Return the records as JSON values, whichever form they have."""
+        rows: list[Json] = self.records
+        if self.is_columnar():
+            from rivven_connect._arrow import to_rows  # noqa: PLC0415  # only who has Arrow needs it
+
+            rows = to_rows(self.records)
+        return rows
+
+    def lines(self) -> bytes:
+        """Return the records as JSON Lines, UTF-8: one record a line, each line ended.
+
+        Raises:
+            TypeError: a record has no JSON form; likewise ValueError and RecursionError.
+        """
+        return encode_lines(self.rows())
+
     def events(self) -> Iterator[SourceEvent]:
         """Yield the events one by one; the last one carries the batch's state."""
-        last = len(self.records) - 1
+        if not (self.event_types or self.positions or self.sub_indexes or self.state):
+            stream, namespace, timestamp = self.stream, self.namespace, self.timestamp
+            for data in self.rows():
+                yield SourceEvent(
+                    stream=stream, data=data, namespace=namespace, timestamp=timestamp
+                )
+            return
+        rows = self.rows()
+        last = len(rows) - 1
         types, positions, ordinals = self.event_types, self.positions, self.sub_indexes
-        for index, data in enumerate(self.records):
+        for index, data in enumerate(rows):
             yield SourceEvent(
                 stream=self.stream,
                 data=data,

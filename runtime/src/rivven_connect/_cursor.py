@@ -7,8 +7,8 @@ its resume points inside a sync.
 
 from __future__ import annotations
 
+import bisect
 import logging
-import operator
 from typing import Any
 
 from rivven_connect._errors import ConnectorError
@@ -114,8 +114,9 @@ class CursorTracker:
         """Check `cursor_order: ascending`; return the state to go back to if it does not hold."""
         if not self._ascends:
             return None
-        series = values if self._cursor is None else [self._cursor, *values]
-        if None not in values and all(map(operator.le, series, series[1:])):
+        # Sorting what is sorted takes one pass.
+        ascends = None not in values and sorted(values) == values
+        if ascends and (self._cursor is None or self._cursor <= values[0]):
             return None
         self._ascends = False
         _log.warning(
@@ -128,7 +129,8 @@ class CursorTracker:
         return {**begin, UNORDERED: True}
 
     def _follow(self, values: list[Any], records: list[Any]) -> None:
-        present = [value for value in values if value is not None]
+        # What ascends ends with its highest.
+        present = values[-1:] if self._ascends else [one for one in values if one is not None]
         if not present:
             return
         highest = max(present)
@@ -137,9 +139,10 @@ class CursorTracker:
         elif highest < self._cursor:
             return
         if self._spec.primary_key and not self._too_many:
+            first = bisect.bisect_left(values, highest) if self._ascends else 0
             self._seen += [
                 self._primary_key(record)
-                for value, record in zip(values, records, strict=True)
+                for value, record in zip(values[first:], records[first:], strict=True)
                 if value == highest
             ]
             self._bound_ties()

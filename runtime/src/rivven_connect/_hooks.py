@@ -139,6 +139,8 @@ class _StreamReader:
 
     def _items(self, chunk: list[Any]) -> list[Item]:
         """Return the rows of one chunk as batches: plain records together, the rest one by one."""
+        if set(map(type, chunk)) == {dict}:
+            return self._records(chunk)
         items: list[Item] = []
         plain: list[Any] = []
         for row in chunk:

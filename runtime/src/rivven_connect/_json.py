@@ -15,6 +15,11 @@ JsonObject: TypeAlias = dict[str, Any]
 encoder = msgspec.json.Encoder()
 """Shared encoder; stateless, hence safe to share between threads."""
 
+_decoder = msgspec.json.Decoder()
+
+UNENCODABLE = (TypeError, ValueError, RecursionError)
+"""What the encoder raises for a value that is not JSON: an object of some class, a loop."""
+
 
 def encode_json(value: Json) -> bytes:
     """Return `value` as compact JSON, UTF-8.
@@ -26,6 +31,24 @@ def encode_json(value: Json) -> bytes:
         TypeError: a value inside has no JSON form (an object of an unknown class).
     """
     return encoder.encode(value)
+
+
+def encode_lines(values: list[Json]) -> bytes:
+    """Return `values` as JSON Lines: what `encode_json` makes of each, and a newline behind it.
+
+    Raises:
+        TypeError: a value has no JSON form; likewise ValueError and RecursionError.
+    """
+    return encoder.encode_lines(values)
+
+
+def decode_lines(raw: bytes) -> list[Json]:
+    """Return the values of JSON Lines.
+
+    Raises:
+        msgspec.DecodeError: a line is not JSON.
+    """
+    return _decoder.decode_lines(raw)
 
 
 def decode_json(raw: bytes | str) -> Json:

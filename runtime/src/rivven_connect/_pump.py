@@ -1,6 +1,6 @@
 """Pulls an author's generator, async or plain, and hands over what is there.
 
-No task, timer or lock per record: one task per stream fills a deque, and the reader empties it in
+No task, timer or lock per record: one task per stream fills a list, and the reader empties it in
 one go. A hook that never waits gives full chunks; one that trickles gives each record at once.
 """
 
@@ -9,12 +9,11 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import inspect
-from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
 from typing import Any, Self
 
 from rivven_connect._errors import ConnectorError
-from rivven_connect._json import encode_json
+from rivven_connect._json import UNENCODABLE, encoder
 
 CHUNK_ROWS = 1_000
 """The most rows that wait between a hook and its reader."""
@@ -22,8 +21,10 @@ CHUNK_ROWS = 1_000
 _CHUNK_BYTES = 1024 * 1024
 """The most bytes that wait, as far as a sample of the rows tells."""
 
-_SAMPLED = 4
+_SAMPLED = 8
 """One row in so many is measured: encoding all of them would cost as much as the work itself."""
+
+_encode = encoder.encode
 
 _GATHER_S = 0.005
 """Seconds that the first row of a plain generator waits for company; one timer per chunk."""
@@ -49,7 +50,7 @@ class Pump:
 
     def __init__(self, rows: AsyncIterator[Any] | Iterator[Any]) -> None:
         self._rows = rows
-        self._waiting: deque[Any] = deque()
+        self._waiting: list[Any] = []
         self._arrived = asyncio.Event()
         self._announced = False
         self._bytes = 0
@@ -80,10 +81,13 @@ class Pump:
         while True:
             self._arrived.clear()  # before looking, so that what arrives meanwhile wakes us
             self._announced = False
-            count = len(self._waiting)
             self._bytes = 0
-            if count:
-                yield [self._waiting.popleft() for _ in range(count)]
+            # A thread may append meanwhile, hence no exchange of the list: behind what is taken.
+            chunk = self._waiting[:]
+            if chunk:
+                del self._waiting[: len(chunk)]
+                yield chunk
+                del chunk
                 self._space.set()
             elif self._done:
                 break
@@ -100,11 +104,14 @@ class Pump:
             self._arrived.set()
 
     async def _pull_async(self) -> None:
-        waiting, arrived = self._waiting, self._arrived
+        waiting, append = self._waiting, self._waiting.append
         rows: Any = self._rows
         async for row in rows:
-            waiting.append(row)
-            arrived.set()
+            append(row)
+            # Most rows go no further than this; the first of a chunk does, and wakes the reader.
+            if len(waiting) % _SAMPLED != 1 and row.__class__ is dict:
+                continue
+            self._arrived.set()
             if self._is_full(row):
                 await self._wait_for_space()
 
@@ -120,22 +127,26 @@ class Pump:
     def _pull_chunk(self, loop: asyncio.AbstractEventLoop) -> bool:
         """Pull in a thread until a chunk is full; say whether there may be more."""
         rows: Any = self._rows
+        waiting = self._waiting
         for row in rows:
-            self._waiting.append(row)
+            waiting.append(row)
             if not self._announced:
                 self._announced = True
                 loop.call_soon_threadsafe(loop.call_later, _GATHER_S, self._arrived.set)
+            if len(waiting) % _SAMPLED != 1 and row.__class__ is dict and not self._stopped:
+                continue
             if self._stopped or self._is_full(row):
                 return True
         return False
 
     def _is_full(self, row: Any) -> bool:
         """Whether the reader must take what waits, of which `row` is the last, before the next."""
-        count = len(self._waiting)
-        if count >= CHUNK_ROWS or not isinstance(row, dict):
+        if len(self._waiting) > CHUNK_ROWS - _SAMPLED or not isinstance(row, dict):
             return True
-        if count % _SAMPLED == 1:
-            self._bytes += _SAMPLED * _size(row)
+        try:
+            self._bytes += _SAMPLED * len(_encode(row))
+        except UNENCODABLE:
+            return False  # found out, and said, by who writes it
         return self._bytes >= _CHUNK_BYTES
 
     async def _wait_for_space(self) -> None:
@@ -150,11 +161,3 @@ class Pump:
             await self._rows.aclose()
         elif inspect.isgenerator(self._rows) and self._thread is not None:
             await asyncio.get_running_loop().run_in_executor(self._thread, self._rows.close)
-
-
-def _size(row: Any) -> int:
-    """Return the encoded size of a row; what is not JSON is found out later."""
-    try:
-        return len(encode_json(row))
-    except (TypeError, ValueError, RecursionError):
-        return 0

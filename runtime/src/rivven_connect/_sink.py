@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Sequence
-from typing import ClassVar, TypeVar
+from typing import ClassVar, Literal, TypeAlias, TypeVar
 
 from rivven_connect import _hooks
 from rivven_connect._batch import Batch, BatchConfig, Checkpoint, EventBatch
@@ -18,6 +18,9 @@ from rivven_connect._spec import GeneratedBatchSpec
 from rivven_connect.config import ConfigModel
 
 ConfigT = TypeVar("ConfigT", bound=ConfigModel)
+
+BatchForm: TypeAlias = Literal["rows", "json", "arrow"]
+"""How a sink takes whole batches: as they are, as JSON Lines, or as Arrow batches."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -105,8 +108,21 @@ class BatchSink(Sink[ConfigT]):
     async def write_batch(self, config: ConfigT, events: Sequence[SourceEvent]) -> WriteResult:
         """Write the events and say which were written."""
 
+    takes: BatchForm = "rows"
+    """What `write_batches` is given, where a sink overrides it; `open` may still choose.
+
+    - `rows`: batches as they travel; `EventBatch.rows` gives the records.
+    - `json`: `EventBatch.lines` costs nothing, because the engine has encoded every record once for
+      all sinks; the records themselves may be gone (`records` is None).
+    - `arrow`: every `records` is a `pyarrow.RecordBatch`; rows are converted by their stream's schema.
+    """
+
     async def write_batches(self, config: ConfigT, batches: Sequence[EventBatch]) -> WriteResult:
-        """Write whole batches; the fast form. By default, their events go to `write_batch`."""
+        """Write whole batches; the fast form of `write_batch`, which it calls by default.
+
+        All or nothing, as far as the sink can: where the result names failures, or a record is at
+        fault, the engine gives the same records to `write_batch`, which says which ones.
+        """
         return await self.write_batch(config, [event for b in batches for event in b.events()])
 
     async def write(self, config: ConfigT, events: AsyncIterator[SourceEvent]) -> WriteResult:

@@ -100,7 +100,12 @@ class Transform(Connector[ConfigT], ABC):
     async def transform_batch(
         self, config: ConfigT, events: Sequence[SourceEvent]
     ) -> list[SourceEvent]:
-        """Return what becomes of many events, in order; override it where one pass is faster."""
+        """Return what becomes of many events, in order; override it where one pass is faster.
+
+        The engine takes it where each returned event is one of the given ones, changed in place or
+        not, in their order. Where it fails, or returns others, the events go through `transform`
+        one by one, because only that tells which event became which.
+        """
         return [out for event in events for out in await apply_transform(self, config, event)]
 
     async def init(self, config: ConfigT) -> None:
@@ -138,9 +143,27 @@ def output_events(output: Transformed) -> Sequence[SourceEvent]:
     )
 
 
+def single_event(output: object) -> SourceEvent | None:
+    """Return the one event of an output, if it is there already and is the only one."""
+    if type(output) is TransformOutput:
+        events = output._events  # asked of every record that a transform returns
+        return events[0] if len(events) == 1 else None
+    return output if isinstance(output, SourceEvent) else None
+
+
+async def finish_transform(
+    output: Transformed | Awaitable[Transformed],
+) -> Sequence[SourceEvent]:
+    """Return the events of what `transform` returned, whichever form it has.
+
+    Raises:
+        ConnectorError: the value is no form of output.
+    """
+    return output_events(await output if inspect.isawaitable(output) else output)
+
+
 async def apply_transform(
     transform: Transform[ConfigT], config: ConfigT, event: SourceEvent
 ) -> Sequence[SourceEvent]:
     """Return the events that take the place of `event`."""
-    found = transform.transform(config, event)
-    return output_events(await found if inspect.isawaitable(found) else found)
+    return await finish_transform(transform.transform(config, event))

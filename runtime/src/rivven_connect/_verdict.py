@@ -38,6 +38,9 @@ def judge(
         ConnectorError: the result names an event that was not in the call, or says nothing about
             some of the events: what is not accounted for is not taken for written.
     """
+    if not result.records_failed and not result.failed_events:
+        require_account(result, len(events))
+        return Verdict((), ())
     places = {id(event): index for index, event in enumerate(events)}
     failed: dict[int, FailedEvent] = {}
     for one in result.failed_events:
@@ -61,12 +64,16 @@ def judge(
         reason = failed[retryable[0]].error
     # Of a transaction with failures, nothing is written, so nothing needs to be accounted for.
     if not (all_or_nothing and failed):
-        _require_account(result, len(events) - len(again) - len(rejected))
+        require_account(result, len(events) - len(again) - len(rejected))
     return Verdict(again, rejected, reason)
 
 
-def _require_account(result: WriteResult, written: int) -> None:
-    """Raise if the sink has not said of so many records that they are written."""
+def require_account(result: WriteResult, written: int) -> None:
+    """Check that a sink has said of so many records that they are written.
+
+    Raises:
+        ConnectorError: it has not.
+    """
     if result.records_written < written:
         raise ConnectorError.internal(
             f"the sink's result counts {result.records_written} records as written, and {written} "

@@ -234,7 +234,7 @@ async def test_a_followed_file_is_waited_for_line_by_line(path: Path) -> None:
     async def records() -> list[Any]:
         item = await arrived.get()
         assert isinstance(item, EventBatch)
-        return item.records
+        return item.rows()
 
     task = asyncio.create_task(consume())
     async with asyncio.timeout(10):

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from rivven_connect import ConnectorError, SourceEvent
-from rivven_connect.pipeline.chain import Transformed, _number
+from rivven_connect.pipeline.march import Transformed
 
 from .sqlite_kit import APPEND, UPSERT, Warehouse, event, stream
 
@@ -19,7 +19,7 @@ def fan_out(origin: SourceEvent, *outputs: Any) -> list[SourceEvent]:
     """Return what the engine's chain makes of the outputs of a transform."""
     made = [event(data, to=origin.stream) for data in outputs]
     found = Transformed()
-    _number(made, (origin.sub_index, origin.position, origin.timestamp), found)
+    found.add(made, (origin.sub_index, origin.position, origin.timestamp))
     return found.events
 
 

@@ -4,47 +4,45 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import dataclasses
-import enum
+import inspect
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
-
-import msgspec
 
 from rivven_connect._cancellation import connector_call
 from rivven_connect._errors import ConnectorError, RecordError, RivvenError
 from rivven_connect._events import SourceEvent
 from rivven_connect._failures import classify
+from rivven_connect._json import UNENCODABLE
 from rivven_connect._retry import RetryConfig, RetryGuard
-from rivven_connect._transform import Transform, apply_transform
+from rivven_connect._transform import (
+    Transform,
+    apply_transform,
+    finish_transform,
+    single_event,
+)
 from rivven_connect.pipeline.dead_letters import DeadLetter, error_class, event_letter
 from rivven_connect.pipeline.failures import stop_error
 from rivven_connect.pipeline.lifecycle import open_connector
-from rivven_connect.pipeline.originals import Original, unreadable
+from rivven_connect.pipeline.march import Dropped, Leaf, March, Transformed
+from rivven_connect.pipeline.originals import Original, Originals, unreadable
 from rivven_connect.pipeline.plan import TransformPlan
 
-_ORDINAL_BITS = 20
+__all__ = ["TransformChain", "Transformed"]
 
 
-class _Dropped(enum.Enum):
-    DROPPED = enum.auto()
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """What a first call of a transform came to, and the event as it was before."""
 
+    before: Original
+    output: Any
+    error: Exception | None
 
-_DROPPED = _Dropped.DROPPED
-
-Leaf = SourceEvent | DeadLetter | _Dropped
-"""What one input record has come to: events, and what failed in between, in order."""
-
-
-@dataclass(slots=True)
-class Transformed:
-    """What became of some events."""
-
-    events: list[SourceEvent] = field(default_factory=list)
-    letters: list[DeadLetter] = field(default_factory=list)
-    filtered: int = 0
-    dropped: int = 0
+    async def events(self) -> Sequence[SourceEvent]:
+        if self.error is not None:
+            raise self.error
+        return await finish_transform(self.output)
 
 
 class TransformChain:
@@ -60,6 +58,11 @@ class TransformChain:
 
     def __bool__(self) -> bool:
         return bool(self._plans)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether no transform waits for anything, so that many events may go through together."""
+        return not any(inspect.iscoroutinefunction(one.transform) for _, one in self._steps)
 
     async def open(self, stack: contextlib.AsyncExitStack) -> None:
         """Make and open the transforms; the stack closes them."""
@@ -80,8 +83,92 @@ class TransformChain:
             PipelineError: a transform failed and `on_error` is `stop`; `into` is as it was.
         """
         origin = (event.sub_index, event.position, event.timestamp)
-        leaves: list[Leaf] = [event]
-        for plan, transform in self._steps:
+        into.add(await self._walk([event], 0, source), origin)
+
+    async def apply_all(
+        self, events: Sequence[SourceEvent], source: str, into: Transformed
+    ) -> None:
+        """Add what becomes of all events to `into`, in order; one step after the other.
+
+        Raises:
+            PipelineError: a transform failed and `on_error` is `stop`; what became of the events
+                before is in `into`.
+        """
+        origins = [(one.sub_index, one.position, one.timestamp) for one in events]
+        march = March(events)
+        for index, (plan, transform) in enumerate(self._steps):
+            await self._take_step(march, index, plan, transform, source)
+        march.collect(origins, into)
+        if march.failure is not None:
+            raise march.failure
+
+    async def _take_step(
+        self, march: March, index: int, plan: TransformPlan, transform: Transform[Any], source: str
+    ) -> None:
+        """Bring all events of a march through one step; those that become many leave it."""
+        chosen = march.chosen(plan.when)
+        originals: Originals | None = None
+        # Where something is not JSON, the record at fault is found when each goes alone.
+        with contextlib.suppress(*UNENCODABLE):
+            originals = Originals([march.events[place] for place in chosen])
+        if originals and await self._take_together(march, plan, transform, chosen, originals):
+            return
+        call, config, events = transform.transform, plan.config, march.events
+        for number, place in enumerate(chosen):
+            event, first = events[place], None
+            if originals is not None:
+                output = error = None
+                try:
+                    output = call(config, event)
+                except Exception as raised:  # noqa: BLE001  # a connector may raise anything; `_step` decides
+                    error = raised
+                if (one := single_event(output)) is not None:
+                    events[place] = one
+                    continue
+                first = _Outcome(originals.of(number), output, error)
+            try:
+                leaves = await self._step(plan, transform, event, source, first)
+                march.leave(place, await self._walk(leaves, index + 1, source))
+            except RivvenError as failure:
+                march.break_off(place, failure)
+                return
+
+    async def _take_together(
+        self,
+        march: March,
+        plan: TransformPlan,
+        transform: Transform[Any],
+        chosen: Sequence[int],
+        originals: Originals,
+    ) -> bool:
+        """Use the transform's batch form, if it has one; False, and nothing changed, if it fails."""
+        if type(transform).transform_batch is Transform.transform_batch:
+            return False
+        given = [march.events[place] for place in chosen]
+        try:
+            with connector_call(plan.path):
+                found = await transform.transform_batch(plan.config, list(given))
+        except Exception:  # noqa: BLE001  # the record at fault is found when each goes alone
+            found = None
+        if found is not None:
+            left = iter(found)
+            wanted = next(left, None)
+            kept = []
+            for place, event in zip(chosen, given, strict=True):
+                if event is wanted:
+                    kept.append(place)
+                    wanted = next(left, None)
+            if len(kept) == len(found):
+                for place in set(chosen).difference(kept):
+                    march.leave(place, ())
+                return True
+        for number, event in enumerate(given):
+            originals.of(number).restore(event)
+        return False
+
+    async def _walk(self, leaves: Sequence[Leaf], first: int, source: str) -> Sequence[Leaf]:
+        """Return what the steps from `first` on make of some leaves, one by one."""
+        for plan, transform in self._steps[first:]:
             following: list[Leaf] = []
             for one in leaves:
                 if not isinstance(one, SourceEvent) or (
@@ -91,17 +178,25 @@ class TransformChain:
                 else:
                     following += await self._step(plan, transform, one, source)
             leaves = following
-        _number(leaves, origin, into)
+        return leaves
 
     async def _step(
-        self, plan: TransformPlan, transform: Transform[Any], event: SourceEvent, source: str
+        self,
+        plan: TransformPlan,
+        transform: Transform[Any],
+        event: SourceEvent,
+        source: str,
+        first: _Outcome | None = None,
     ) -> Sequence[Leaf]:
-        """Return what one transform makes of one event, or what is left of it where it fails."""
-        before: Original | None = None
+        """Return what one transform makes of one event, or what is left of it where it fails.
+
+        `first` is what a first call has come to, if there was one.
+        """
+        before = first.before if first else None
         try:
             # A transform may change its event in place, and a dead letter keeps what was.
-            before = Original.of(event)
-            return await self._call(plan, transform, event, before)
+            before = before or Original.of(event)
+            return await self._call(plan, transform, event, before, first)
         except Exception as error:
             if not _is_record_failure(error):
                 raise stop_error(f"{plan.path} ({plan.name})", error) from error
@@ -111,19 +206,27 @@ class TransformChain:
                 hint = "; give it a `dead_letter` to go on without such records"
                 raise stop_error(where, error, hint) from error
             if plan.on_error == "drop":
-                return (_DROPPED,)
+                return (Dropped.DROPPED,)
             kept = before.event() if before else unreadable(event)
             return (self._letter(plan, kept, error, source),)
 
     async def _call(
-        self, plan: TransformPlan, transform: Transform[Any], event: SourceEvent, before: Original
+        self,
+        plan: TransformPlan,
+        transform: Transform[Any],
+        event: SourceEvent,
+        before: Original,
+        first: _Outcome | None,
     ) -> Sequence[SourceEvent]:
         """Apply one transform; a failure that may pass is tried again on the untouched record."""
         guard = RetryGuard(self._retry)
         while True:
             try:
                 with connector_call(plan.path):
-                    return await apply_transform(transform, plan.config, event)
+                    if first is None:
+                        return await apply_transform(transform, plan.config, event)
+                    tried, first = first, None
+                    return await tried.events()
             except Exception as error:
                 failure = classify(error)
                 if not (isinstance(failure, ConnectorError) and guard.should_retry(failure)):
@@ -155,39 +258,3 @@ def _is_record_failure(error: Exception) -> bool:
     if isinstance(error, RivvenError):
         return isinstance(error, RecordError)
     return not isinstance(error, OSError)
-
-
-def _number(leaves: Sequence[Leaf], origin: tuple[int, Any, Any], into: Transformed) -> None:
-    """Give each leaf what names it, and put it where it belongs.
-
-    The position is the origin's. The origin's ordinal moves up, so that fan-outs of fan-outs stay
-    apart. A leaf that failed has an ordinal too: what its siblings are called does not depend on it.
-    It is never 0 beside siblings, because a sink may take 0 for the start of a new version. An event
-    that a transform returned twice becomes two, because events are told apart by identity.
-    """
-    base, position, timestamp = origin
-    seen: set[int] = set()
-    into.filtered += not leaves
-    for ordinal, leaf in enumerate(leaves):
-        number = (base << _ORDINAL_BITS) | ordinal
-        if leaf is _DROPPED:
-            into.dropped += 1
-        elif isinstance(leaf, DeadLetter):
-            apart = len(leaves) if len(leaves) > 1 and not ordinal else ordinal
-            into.letters.append(
-                dataclasses.replace(
-                    leaf,
-                    sub_index=(base << _ORDINAL_BITS) | apart,
-                    position=position if leaf.position is None else leaf.position,
-                    timestamp=leaf.timestamp or timestamp,
-                )
-            )
-        elif isinstance(leaf, SourceEvent):
-            one = msgspec.structs.replace(leaf) if id(leaf) in seen else leaf
-            seen.add(id(leaf))
-            one.sub_index = number
-            if one.position is None:
-                one.position = position
-            if one.timestamp is None:
-                one.timestamp = timestamp
-            into.events.append(one)

@@ -9,10 +9,10 @@ from typing import Any
 
 from rivven_connect._batch import BatchConfig
 from rivven_connect._catalog import ConfiguredCatalog
-from rivven_connect._events import SourceEvent
 from rivven_connect._failpoints import failpoint
 from rivven_connect._json import JsonObject
-from rivven_connect._sink import Sink, TransactionalSink
+from rivven_connect._sink import BatchForm, Sink, TransactionalSink
+from rivven_connect.pipeline.blocks import Block, by_stream, events_of
 from rivven_connect.pipeline.chain import TransformChain, Transformed
 from rivven_connect.pipeline.committer import Committer
 from rivven_connect.pipeline.failures import stop_error
@@ -93,6 +93,13 @@ class SinkRunner:
         return {} if found is None else {name: dict(at) for name, at in found.state.items()}
 
     @property
+    def form(self) -> BatchForm:
+        """The form in which this sink wants records; what looks at single ones wants rows."""
+        if self._chain or not isinstance(self._writer, RecordWriter):
+            return "rows"
+        return self._writer.form
+
+    @property
     def limits(self) -> BatchConfig:
         """When a batch of this sink is full."""
         return self._limits
@@ -102,6 +109,8 @@ class SinkRunner:
         for plan, catalog in sources:
             self._catalogs[plan.name] = (plan, catalog)
         chosen = catalog_for_sink(self.plan, self._catalogs.values())
+        if isinstance(self._writer, RecordWriter):
+            self._writer.prepare(chosen)
         await self._patience.insist("prepare", lambda: self._sink.prepare(self.plan.config, chosen))
 
     def start_at(self, source: str, state: dict[str, JsonObject]) -> None:
@@ -160,11 +169,10 @@ class SinkRunner:
         changed = Transformed()
         origins = Origins()
         for entry in entries:
-            origins.groups.append(
-                (entry.source, await self._transform(entry, entry.piece.events, changed))
-            )
+            blocks = await self._transform(entry, entry.piece.blocks, changed)
+            origins.groups.append((entry.source, blocks))
         counts = sink_counts(self.plan)
-        if any(events for _, events in origins.groups):
+        if any(blocks for _, blocks in origins.groups):
             attempt = await writer.write(origins)
             counts = attempt.counts
             changed.letters += attempt.letters
@@ -180,8 +188,9 @@ class SinkRunner:
         for entry in entries:
             streams: ByStream = []
             for key, before, behind in entry.piece.by_stream():
-                covered = await self._transform(entry, before, changed)
-                streams.append((key, covered, await self._transform(entry, behind, changed)))
+                covered = events_of(await self._transform(entry, before, changed))
+                rest = events_of(await self._transform(entry, behind, changed))
+                streams.append((key, covered, rest))
             split.append((entry, streams))
         own = sink_counts(self.plan)
         # Before the transaction: the other order can lose a dead letter.
@@ -210,23 +219,35 @@ class SinkRunner:
         """Make the dead letters of a delivery durable, and count what was not written."""
         await self._committer.keep("sink", self.plan.name, changed.letters)
         failpoint("sink_letters_kept")
-        counts.read = sum(len(entry.piece.events) for entry in entries)
+        counts.read = sum(entry.piece.records for entry in entries)
         counts.filtered += changed.filtered
         counts.dropped += changed.dropped
         counts.dead_letters += len(changed.letters)
         counts.bytes = counts.bytes or sum(entry.piece.size for entry in entries)
 
-    async def _transform(
-        self, entry: Entry, events: list[SourceEvent], into: Transformed
-    ) -> list[SourceEvent]:
-        """Return what the sink's transforms make of events; what fails goes into `into`."""
+    async def _transform(self, entry: Entry, blocks: list[Block], into: Transformed) -> list[Block]:
+        """Return what the sink's transforms make of some blocks; what fails goes into `into`."""
         if not self._chain:
-            return events
+            return blocks
         found = Transformed()
-        for event in events:
-            own = Original.of(event).event() if self._shares_events else event
-            await self._chain.apply(own, entry.source, found)
+        made: list[Block] = []
+        for block in blocks:
+            events = block.events()
+            if self._shares_events:
+                events = [Original.of(event).event() for event in events]
+            if self._chain.is_plain:
+                await self._chain.apply_all(events, entry.source, found)
+            else:
+                for event in events:
+                    await self._chain.apply(event, entry.source, found)
+            if found.events:
+                size = sum(event.estimated_size() for event in found.events)
+                made += [
+                    Block(block.key, batch, size * len(batch) // len(found.events))
+                    for batch in by_stream(found.events)
+                ]
+            found.events = []
         into.letters += found.letters
         into.filtered += found.filtered
         into.dropped += found.dropped
-        return found.events
+        return made

@@ -31,7 +31,7 @@ class Inbox:
     def put(self, entry: Entry) -> None:
         """Add a piece that the sink is to have."""
         self._entries.append(entry)
-        self._count(len(entry.piece.events), entry.piece.size)
+        self._count(entry.piece.records, entry.piece.size)
         self._hurried = self._hurried or entry.piece.urgent
         self.remind()
         if self._is_due():
@@ -56,7 +56,7 @@ class Inbox:
         records = size = 0
         while self._entries:
             piece = self._entries[0].piece
-            records += len(piece.events)
+            records += piece.records
             size += piece.size
             if batch and (
                 piece.catalog is not None
@@ -65,7 +65,7 @@ class Inbox:
             ):
                 break
             batch.append(self._entries.popleft())
-            self._count(-len(piece.events), -piece.size)
+            self._count(-piece.records, -piece.size)
             if piece.catalog is not None:
                 break
         hurried = self._hurried

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
-import datetime
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 
 import msgspec
 
@@ -16,12 +16,15 @@ from rivven_connect._cancellation import connector_call
 from rivven_connect._errors import ConnectorError, PipelineError
 from rivven_connect._events import CONTROLS, EventType, SourceEvent, full_name
 from rivven_connect._failpoints import failpoint
-from rivven_connect._json import Json, encode_json
+from rivven_connect._json import UNENCODABLE, Json, encode_json
 from rivven_connect._redaction import redact
+from rivven_connect._sink import BatchForm
 from rivven_connect._state import GLOBAL_STREAM
 from rivven_connect.metric_names import READ_LATENCY_SECONDS
+from rivven_connect.pipeline.blocks import Block, part_of
 from rivven_connect.pipeline.chain import TransformChain, Transformed
 from rivven_connect.pipeline.dead_letters import DeadLetter, event_letter, poison_letter
+from rivven_connect.pipeline.draft import Draft
 from rivven_connect.pipeline.originals import unreadable
 from rivven_connect.pipeline.patience import Patience
 from rivven_connect.pipeline.plan import SourcePlan
@@ -30,6 +33,9 @@ from rivven_connect.pipeline.store import StateKey
 from rivven_connect.pipeline.window import RECORD_OVERHEAD, Piece, Window
 
 _log = logging.getLogger("rivven_connect.source")
+
+_FIRST_STRIDE = 16
+"""Records of the first block; a source of large records must not have a thousand of them encoded."""
 
 _LARGEST_PIECE = 1_000
 _LARGEST_PIECE_BYTES = 1024 * 1024
@@ -42,12 +48,16 @@ class PieceLimits:
 
     max_records: int = _LARGEST_PIECE
     max_bytes: int = _LARGEST_PIECE_BYTES
+    columnar_records: int = _LARGEST_PIECE
+    columnar_bytes: int = _LARGEST_PIECE_BYTES
 
 
 class SourceReader:
     """Reads one source into its window; what was read before a failure still counts.
 
     A draft goes into the window as a piece when it is full, or when the window's tick asks for it.
+    Records travel in blocks. One by one go only those that came so, that a transform waits for, or
+    that are at fault.
     """
 
     def __init__(
@@ -58,6 +68,7 @@ class SourceReader:
         chain: TransformChain,
         patience: Patience,
         limits: PieceLimits,
+        forms: Collection[BatchForm],
         qualifies: bool,
         make_window: Callable[[Callable[[], None]], Window],
     ) -> None:
@@ -68,12 +79,14 @@ class SourceReader:
         self._qualifies = qualifies
         self._patience = patience
         self.window = make_window(self.hand_off)
-        self._draft = Piece()
+        self._draft = Draft(forms)
         self._reading = patience.timing(READ_LATENCY_SECONDS)
         self._steps = 0
+        self._stride = _FIRST_STRIDE
         self._unpaid = 0
-        self._piece_records = limits.max_records
-        self._piece_bytes = min(limits.max_bytes, self.window.max_bytes // 8)
+        self._limits = dataclasses.replace(
+            limits, max_bytes=min(limits.max_bytes, self.window.max_bytes // 8)
+        )
 
     async def run(self, items: AsyncIterator[Item]) -> None:
         """Read to the end of `items`, or until cancelled; then the window has ended.
@@ -96,30 +109,25 @@ class SourceReader:
 
     def hand_off(self) -> None:
         """Put the draft into the window."""
-        draft, self._draft = self._draft, Piece()
-        if draft.is_empty():
+        piece = self._draft.take()
+        if piece.is_empty():
             return
-        now = None
-        for event in draft.events:
-            if event.timestamp is None:
-                now = now or datetime.datetime.now(datetime.UTC)
-                event.timestamp = now
         failpoint("transformed")
-        self.window.put(draft)
+        self.window.put(piece)
         failpoint("handed_off")
 
-    def _is_due(self) -> bool:
-        """Whether the draft is a full piece; asked once behind every record."""
+    def _is_due(self, steps: int = 1) -> bool:
+        """Whether the draft is a full piece; asked once behind every record or block of them."""
         # Only now: what took its time in a transform must not find that the tick has gone by.
         self.window.announce()
         draft = self._draft
-        self._steps += 1
+        self._steps += steps
         return (
-            self._unpaid >= self._piece_records
-            or len(draft.events) >= self._piece_records
-            or draft.weight >= self._piece_bytes
+            self._unpaid >= self._limits.max_records
+            or draft.records >= self._limits.max_records
+            or draft.weight >= self._limits.max_bytes
             or self._steps >= _LARGEST_PIECE
-            or draft.read >= self.window.free_records()
+            or draft.piece.read >= self.window.free_records()
         )
 
     async def _put(self) -> None:
@@ -146,19 +154,140 @@ class SourceReader:
             )
 
     async def _batch(self, batch: EventBatch) -> None:
-        name = full_name(batch.stream, batch.namespace)
-        key = (name, batch.partition)
+        key = (full_name(batch.stream, batch.namespace), batch.partition)
+        if batch.event_types and not CONTROLS.isdisjoint(batch.event_types):
+            await self._each(batch, key)
+        else:
+            await self._blocks(batch, key)
+        if batch.state is not None:
+            self._state(key, batch.state)
+        if batch.flush:
+            self.hand_off()
+            self.window.put(Piece(urgent=True))
+
+    async def _blocks(self, batch: EventBatch, key: StateKey) -> None:
+        """Take a batch in parts that fit a piece; what is wrong with one of them goes singly."""
+        start, total = 0, len(batch)
+        if self._has_to_see_rows(key, batch):
+            batch.records = batch.rows()
+        while start < total:
+            if self._would_split(total - start) and not batch.is_columnar():
+                await self._put()
+            end = start + self._room(batch)
+            part = part_of(batch, start, end)
+            start = end
+            if not self._schemas.selects(key[0]):
+                self._count(len(part))
+                self._draft.piece.filtered += len(part)
+            elif not await self._together(part, key):
+                await self._each(part, key)
+                continue
+            if self._is_due(len(part)):
+                await self._put()
+
+    def _has_to_see_rows(self, key: StateKey, batch: EventBatch) -> bool:
+        """Whether something on this side of the window cannot work on columns."""
+        return batch.is_columnar() and (self._transforms or self._schemas.looks_at(key[0]))
+
+    def _would_split(self, records: int) -> bool:
+        """Whether so many records fit an empty piece, and not what is left of this one."""
+        left = self._limits.max_records - self._draft.records
+        return left < records <= min(self._stride, self._limits.max_records)
+
+    def _room(self, batch: EventBatch) -> int:
+        """Return how many records the next part may have."""
+        free = self.window.free_records() - self._draft.piece.read
+        if batch.is_columnar():
+            # Not cut but by what nobody may exceed: columns pass through untouched.
+            per_record: int = max(1, batch.records.nbytes // max(1, len(batch)))
+            own = min(self._limits.columnar_records, self._limits.columnar_bytes // per_record)
+            return max(1, min(own, max(free, self._limits.max_records)))
+        return max(1, min(self._stride, self._limits.max_records - self._draft.records, free))
+
+    async def _together(self, part: EventBatch, key: StateKey) -> bool:
+        """Add a part as a whole; False, and nothing done, where its records have to go singly."""
+        if not self._schemas.fits(key[0], part):
+            return False
+        records, positions = part.records, part.positions
+        part.records = self._schemas.with_fields(key[0], part)
+        if self._qualifies and positions is not None:
+            part.positions = [one if one is None else [self._plan.name, one] for one in positions]
+        if self._transforms and self._chain.is_plain:
+            await self._transform_all(part, key)
+            return True
+        block = None
+        if not self._transforms:
+            with contextlib.suppress(*UNENCODABLE):
+                block = self._draft.block_of_rows(part, key)
+        if block is None or not self._adapt(block):
+            part.records, part.positions = records, positions
+            return False
+        await self._make_room(block)
+        self._count(len(part))
+        self._draft.add(block)
+        return True
+
+    def _adapt(self, block: Block) -> bool:
+        """Choose the size of the next part; False where this one must go record by record."""
+        if block.batch.is_columnar():
+            return True
+        weight = block.size + RECORD_OVERHEAD * len(block)
+        if len(block) > 1 and weight > self._limits.max_bytes:
+            self._stride = 1
+            return False
+        most = self._limits.max_bytes * len(block) // weight
+        self._stride = max(1, min(4 * self._stride, most, _LARGEST_PIECE))
+        return True
+
+    async def _make_room(self, block: Block) -> None:
+        """Hand off what is in the draft, if the block would make it too large."""
+        weight = self._draft.weight + block.size + RECORD_OVERHEAD * len(block)
+        most = max(self._limits.max_bytes, self._limits.columnar_bytes * block.batch.is_columnar())
+        if self._draft.records and (
+            weight > most or self._draft.records + len(block) > self._limits.max_records
+        ):
+            await self._put()
+
+    def _count(self, records: int) -> None:
+        self._draft.piece.read += records
+        self._unpaid += records
+
+    async def _each(self, batch: EventBatch, key: StateKey) -> None:
+        """Take the records of a batch one by one."""
         for event in batch.events():
             event.state = None
             if self._admit(event, key):
                 await self._transform(event, key)
             if self._is_due():
                 await self._put()
-        if batch.state is not None:
-            self._state(key, batch.state)
-        if batch.flush:
-            self.hand_off()
-            self.window.put(Piece(urgent=True))
+
+    async def _transform_all(self, part: EventBatch, key: StateKey) -> None:
+        """Transform the records of a part together."""
+        found = Transformed()
+        try:
+            await self._chain.apply_all(list(part.events()), self._plan.name, found)
+        finally:
+            self._count(found.read)
+            self._note(found)
+            await self._add_all(found.events, key)
+
+    async def _add_all(self, events: list[SourceEvent], key: StateKey) -> None:
+        """Add events, together if they fit."""
+        if not events:
+            return
+        blocks: list[Block] = []
+        if len(events) <= self._limits.max_records:
+            with contextlib.suppress(*UNENCODABLE):
+                blocks = self._draft.blocks_of_events(events, key)
+        if not blocks or not all(map(self._adapt, blocks)):
+            for event in events:
+                self._add(event, key)
+                if self._is_due(0):
+                    self.hand_off()
+            return
+        for block in blocks:
+            await self._make_room(block)
+            self._draft.add(block)
 
     async def _event(self, event: SourceEvent, key: StateKey) -> None:
         if self._admit(event, key):
@@ -171,12 +300,11 @@ class SourceReader:
         if event.event_type in CONTROLS:
             self._control(event)
             return False
-        self._draft.read += 1
-        self._unpaid += 1
+        self._count(1)
         if self._qualifies and event.position is not None:
             event.position = [self._plan.name, event.position]
         if not self._schemas.selects(key[0]):
-            self._draft.filtered += 1
+            self._draft.piece.filtered += 1
         elif reason := self._schemas.misfit(key[0], event):
             self._refuse(event, "schema", reason)
         else:
@@ -189,59 +317,53 @@ class SourceReader:
     async def _transform(self, event: SourceEvent, key: StateKey) -> None:
         found = Transformed()
         # Counted where it ends: the draft may be handed off while the transform waits.
-        self._draft.read -= 1
+        self._draft.piece.read -= 1
         await self._chain.apply(event, self._plan.name, found)
-        self._draft.read += 1
+        self._draft.piece.read += 1
         for one in found.events:
             self._add(one, key)
+        self._note(found)
+
+    def _note(self, found: Transformed) -> None:
         for letter in found.letters:
-            self._keep(letter)
-        self._draft.filtered += found.filtered
-        self._draft.dropped += found.dropped
+            self._draft.keep(letter)
+        self._draft.piece.filtered += found.filtered
+        self._draft.piece.dropped += found.dropped
 
     def _add(self, event: SourceEvent, key: StateKey) -> None:
         """Add an event to the draft; one that is not JSON fails like any other bad record."""
-        draft = self._draft
         try:
             size = len(encode_json(event.data))
             if event.metadata is not None:
                 size += len(msgspec.json.encode(event.metadata))
-        except (TypeError, ValueError, RecursionError) as error:
+        except UNENCODABLE as error:
             self._refuse(event, "serialization", f"the record is not JSON: {error}")
-            return
-        if not draft.runs or draft.runs[-1][1] != key:
-            draft.runs.append((len(draft.events), key))
-        draft.events.append(event)
-        draft.size += size
-        draft.weight += size + RECORD_OVERHEAD
-
-    def _keep(self, letter: DeadLetter) -> None:
-        self._draft.letters.append(letter)
-        self._draft.weight += letter.weight() + RECORD_OVERHEAD
+        else:
+            self._draft.add_event(event, key, size)
 
     def _poison(self, poison: Poison) -> None:
         if not self._schemas.selects(poison.stream):
-            self._draft.read += 1
-            self._draft.filtered += 1
+            self._draft.piece.read += 1
+            self._draft.piece.filtered += 1
             return
         if self._plan.on_error == "stop":
             raise PipelineError(
                 self._where(poison.stream, f"a record cannot be parsed: {poison.error}")
             )
-        self._draft.read += 1
+        self._draft.piece.read += 1
         self._reject(poison_letter(poison, self._plan.name))
 
     def _reject(self, letter: DeadLetter) -> None:
         if self._plan.on_error == "drop":
-            self._draft.dropped += 1
+            self._draft.piece.dropped += 1
             _log.warning("source %s: dropped a record of %s", self._plan.name, letter.stream)
         else:
-            self._keep(letter)
+            self._draft.keep(letter)
 
     def _refuse(self, event: SourceEvent, error_class: str, reason: str) -> None:
         """Give up a record that cannot be taken, as `on_error` says."""
         if self._plan.on_error == "stop":
-            self._draft.read -= 1
+            self._draft.piece.read -= 1
             raise PipelineError(self._where(event.stream, reason))
         kept = unreadable(event)
         self._reject(
@@ -278,10 +400,9 @@ class SourceReader:
             raise ConnectorError.state(f"the state of {key[0]!r} is not an object")
         try:
             encoded = encode_json(state)
-        except (TypeError, ValueError, RecursionError) as error:
+        except UNENCODABLE as error:
             raise ConnectorError.state(f"the state of {key[0]!r} is not JSON: {error}") from error
-        self._draft.states[key] = encoded
-        self._draft.covers[key] = len(self._draft.events)
+        self._draft.note_state(key, encoded)
 
     def _where(self, stream: str, reason: str) -> str:
         return f"source {self._plan.name!r}, stream {stream!r}: {reason}"

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from rivven_connect._errors import PipelineError
 from rivven_connect._events import SourceEvent
+from rivven_connect.pipeline.blocks import Block
 from rivven_connect.pipeline.dead_letters import DeadLetter, event_letter
 from rivven_connect.pipeline.plan import SinkPlan
 from rivven_connect.pipeline.summary import ConnectorCounts
@@ -21,21 +22,19 @@ def sink_counts(plan: SinkPlan) -> ConnectorCounts:
 
 @dataclass(slots=True)
 class Origins:
-    """Events of one write, by the source that they came from."""
+    """Blocks of one write, by the source that they came from."""
 
-    groups: list[tuple[str, list[SourceEvent]]] = field(default_factory=list)
+    groups: list[tuple[str, list[Block]]] = field(default_factory=list)
 
-    def events(self) -> list[SourceEvent]:
-        """Return all events, in the order in which they came."""
-        if len(self.groups) == 1:
-            return self.groups[0][1]
-        return [event for _, events in self.groups for event in events]
+    def blocks(self) -> list[Block]:
+        """Return all blocks, in the order in which they came."""
+        return [block for _, blocks in self.groups for block in blocks]
 
     def source_of(self, event: SourceEvent) -> str:
         """Return the source of one of the events."""
         last, _ = self.groups[-1]
-        for source, events in self.groups[:-1]:
-            if any(event is one for one in events):
+        for source, blocks in self.groups[:-1]:
+            if any(event is one for block in blocks for one in block.events()):
                 return source
         return last
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
+from rivven_connect._batch import EventBatch
 from rivven_connect._catalog import ConfiguredCatalog, ConfiguredStream, Stream
 from rivven_connect._errors import PipelineError
 from rivven_connect._events import EventType, SourceEvent
@@ -16,9 +16,6 @@ from rivven_connect.pipeline.plan import SourcePlan
 from rivven_connect.pipeline.schema_change import compare
 
 _log = logging.getLogger("rivven_connect.source")
-
-Check = Callable[[Json], str | None]
-"""Returns why a record does not fit, or None."""
 
 
 class StreamSchemas:
@@ -29,8 +26,8 @@ class StreamSchemas:
         self._chosen = {one.stream.full_name(): one for one in catalog.streams}
         self._selective = plan.streams is not None
         wanted = {block.name for block in plan.streams or () if block.validate_}
-        self._checks: dict[str, Check] = {
-            name: record_check(one.stream.json_schema)
+        self._checks: dict[str, RecordCheck] = {
+            name: RecordCheck(one.stream.json_schema)
             for name, one in self._chosen.items()
             if wanted & {name, one.stream.name}
         }
@@ -45,6 +42,30 @@ class StreamSchemas:
         if check is None or event.event_type is EventType.DELETE:
             return None
         return check(event.after())
+
+    def looks_at(self, name: str) -> bool:
+        """Whether something here needs the records of a stream one by one."""
+        chosen = self._chosen.get(name)
+        return name in self._checks or (chosen is not None and chosen.fields is not None)
+
+    def fits(self, name: str, batch: EventBatch) -> bool:
+        """Whether nothing is wrong with any record of a batch; `misfit` says of one what is."""
+        check = self._checks.get(name)
+        if check is None:
+            return True
+        return batch.event_types is None and check.fits_all(batch.records)
+
+    def with_fields(self, name: str, batch: EventBatch) -> Any:
+        """Return the records of a batch, with only the fields that the pipeline chose."""
+        chosen = self._chosen.get(name)
+        if chosen is None or chosen.fields is None:
+            return batch.records
+        if batch.event_types is not None:
+            events = list(batch.events())
+            for event in events:
+                self.keep_fields(name, event)
+            return [event.data for event in events]
+        return [_only(record, chosen.fields) for record in batch.records]
 
     def keep_fields(self, name: str, event: SourceEvent) -> None:
         """Drop the fields that the pipeline did not choose."""
@@ -82,7 +103,7 @@ class StreamSchemas:
             raise PipelineError(what)
         if self._plan.on_schema_change == "dead_letter":
             _log.warning("%s; records that do not fit the known one become dead letters", what)
-            self._checks[name] = record_check(known.stream.json_schema)
+            self._checks[name] = RecordCheck(known.stream.json_schema)
             return None
         if any(not one.fits for one in changes):
             raise PipelineError(f"{what}; what was written before does not fit the new type")
@@ -93,28 +114,43 @@ class StreamSchemas:
         stream = msgspec.structs.replace(known.stream, json_schema=schema)
         self._chosen[name] = msgspec.structs.replace(known, stream=stream)
         if name in self._checks:
-            self._checks[name] = record_check(schema)
+            self._checks[name] = RecordCheck(schema)
         return self._now()
 
     def _now(self) -> ConfiguredCatalog:
         return ConfiguredCatalog(list(self._chosen.values()))
 
 
-def record_check(schema: JsonObject) -> Check:
-    """Return the check of records against a JSON Schema (2020-12, formats asserted)."""
-    import jsonschema_rs  # noqa: PLC0415  # the extra `validate`
+class RecordCheck:
+    """Checks records against a JSON Schema (2020-12, formats asserted)."""
 
-    validator: Any = jsonschema_rs.Draft202012Validator(schema, validate_formats=True)
+    def __init__(self, schema: JsonObject) -> None:
+        import jsonschema_rs  # noqa: PLC0415  # the extra `validate`
 
-    def check(record: Json) -> str | None:
-        if validator.is_valid(record):
+        make: Any = jsonschema_rs.Draft202012Validator
+        self._one = make(schema, validate_formats=True)
+        # `$ref: #/...` inside counts from the root, so it has to stay a resource of its own.
+        whole = {"type": "array", "items": {"$id": "urn:rivven:record", **schema}}
+        self._all = make(whole, validate_formats=True)
+
+    def __call__(self, record: Json) -> str | None:
+        """Return why a record does not fit, or None."""
+        if self._one.is_valid(record):
             return None
-        error = next(iter(validator.iter_errors(record)))
+        error = next(iter(self._one.iter_errors(record)))
         place = "/".join(map(str, error.instance_path))
         rule = str(error.kind.name) if hasattr(error.kind, "name") else "schema"
         return f"/{place} does not fit the schema ({rule})"
 
-    return check
+    def fits_all(self, records: list[Json]) -> bool:
+        """Whether all records fit; one call, because crossing over costs as much as checking.
+
+        A record that is not JSON does not fit.
+        """
+        try:
+            return bool(self._all.is_valid(records))
+        except (TypeError, ValueError):
+            return False
 
 
 def _only(record: Json, fields: list[str]) -> Json:

@@ -78,7 +78,7 @@ class Settler:
     def _note_lag(self, entries: Sequence[Entry]) -> None:
         now = datetime.datetime.now(datetime.UTC)
         for entry in reversed(entries):
-            newest = entry.piece.events[-1].timestamp if entry.piece.events else None
+            newest = entry.piece.blocks[-1].newest() if entry.piece.blocks else None
             if newest is not None:
                 aware = newest if newest.tzinfo else newest.replace(tzinfo=datetime.UTC)
                 self._gauges.lag_s = max(0.0, (now - aware).total_seconds())
@@ -103,6 +103,6 @@ def _count(piece: Piece, into: ConnectorCounts) -> None:
     into.read += piece.read
     into.filtered += piece.filtered
     into.dropped += piece.dropped
-    into.written += len(piece.events)
+    into.written += piece.records
     into.dead_letters += len(piece.letters)
     into.bytes += piece.size

@@ -165,6 +165,7 @@ class SourceRunner:
             chain=self._chain,
             patience=self._patience,
             limits=self._piece_limits(),
+            forms={sink.form for sink in self._sinks},
             qualifies=self._qualifies,
             make_window=self._window,
         )
@@ -239,11 +240,15 @@ class SourceRunner:
         return PieceLimits(
             max_records=min([largest.max_records, *records]),
             max_bytes=min([largest.max_bytes, *(sink.limits.max_bytes for sink in self._sinks)]),
+            columnar_records=min(records) if records else largest.max_records,
+            columnar_bytes=min(
+                [self._max_bytes // 8, *(one.limits.max_bytes for one in self._sinks)]
+            ),
         )
 
 
 def _concerns(piece: Piece, sink: SinkRunner) -> bool:
     """Whether a sink must see a piece: for its events, or for what they mean to it."""
-    if piece.events or piece.urgent or piece.catalog is not None:
+    if piece.records or piece.urgent or piece.catalog is not None:
         return True
     return bool(piece.states) and sink.plan.delivery == "transactional"

@@ -22,6 +22,7 @@ from rivven_connect._sink import TransactionalSink
 from rivven_connect._state import GLOBAL_STREAM
 from rivven_connect._verdict import judge
 from rivven_connect.metric_names import WRITE_LATENCY_SECONDS
+from rivven_connect.pipeline.blocks import Block
 from rivven_connect.pipeline.dead_letters import DeadLetter
 from rivven_connect.pipeline.ledger import Entry
 from rivven_connect.pipeline.patience import Patience
@@ -220,8 +221,8 @@ class TransactionWriter:
         state = {source: dict(states) for source, states in self._durable.items()}
         for source, states in changed.items():
             state.setdefault(source, {}).update(states)
-        attempt = Attempt(self._plan, Origins(groups), counts)
-        pending: Sequence[SourceEvent] = attempt.origins.events() if groups else ()
+        attempt = Attempt(self._plan, _origins(groups), counts)
+        pending: Sequence[SourceEvent] = [event for _, events in groups for event in events]
         guard = self._patience.guard()
         while True:
             batch = Batch(
@@ -277,6 +278,11 @@ class TransactionWriter:
             raise ConnectorError.transient(verdict.reason)
         attempt.counts.bytes += result.bytes_written
         return None
+
+
+def _origins(groups: list[tuple[str, list[SourceEvent]]]) -> Origins:
+    """Return the events of a transaction by source."""
+    return Origins([(source, [Block.of(events)]) for source, events in groups if events])
 
 
 def _located(error: Exception) -> Exception:

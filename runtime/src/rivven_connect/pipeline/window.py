@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from rivven_connect._catalog import ConfiguredCatalog
-from rivven_connect._events import SourceEvent
 from rivven_connect._state import GLOBAL_STREAM
+from rivven_connect.pipeline.blocks import Block
 from rivven_connect.pipeline.dead_letters import DeadLetter
 from rivven_connect.pipeline.store import StateKey
 from rivven_connect.pipeline.summary import Gauges
@@ -24,15 +24,14 @@ class Piece:
     """Consecutive records of a source, with the states that hold once they are durable.
 
     `states` are encoded when they are read: a source may go on changing the object it yielded. A
-    state covers its stream's events before its place in `covers`; `runs` says which events came
-    from which stream, as (first index, stream and partition), whatever a transform called it.
+    state covers its stream's records before its place in `covers`, which is never inside a block.
     """
 
-    events: list[SourceEvent] = field(default_factory=list)
+    blocks: list[Block] = field(default_factory=list)
+    records: int = 0
     letters: list[DeadLetter] = field(default_factory=list)
     states: dict[StateKey, bytes] = field(default_factory=dict)
     covers: dict[StateKey, int] = field(default_factory=dict)
-    runs: list[tuple[int, StateKey]] = field(default_factory=list)
     catalog: ConfiguredCatalog | None = None
     """The streams as they are from here on, where a schema has changed."""
     urgent: bool = False
@@ -43,6 +42,13 @@ class Piece:
     size: int = 0
     weight: int = 0
 
+    def add(self, block: Block) -> None:
+        """Add records."""
+        self.blocks.append(block)
+        self.records += len(block)
+        self.size += block.size
+        self.weight += block.size + RECORD_OVERHEAD * len(block)
+
     def is_empty(self) -> bool:
         """Whether there is nothing in it: no record and no state."""
         return not (self.read or self.letters or self.states)
@@ -51,17 +57,15 @@ class Piece:
         """Return how many records it counts for; a state alone counts for one."""
         return self.read or bool(self.states)
 
-    def by_stream(self) -> Iterator[tuple[StateKey, list[SourceEvent], list[SourceEvent]]]:
-        """Yield each stream's events: those that a state of this piece covers, and those behind."""
+    def by_stream(self) -> Iterator[tuple[StateKey, list[Block], list[Block]]]:
+        """Yield each stream's blocks: those that a state of this piece covers, and those behind."""
         everywhere = self.covers.get((GLOBAL_STREAM, ""), 0)
-        starts = [start for start, _ in self.runs]
-        ends = [*starts, len(self.events)][1:]
-        found: dict[StateKey, tuple[list[SourceEvent], list[SourceEvent]]] = {}
-        for (start, key), end in zip(self.runs, ends, strict=True):
-            cut = min(max(start, everywhere, self.covers.get(key, 0)), end)
-            before, behind = found.setdefault(key, ([], []))
-            before += self.events[start:cut]
-            behind += self.events[cut:end]
+        found: dict[StateKey, tuple[list[Block], list[Block]]] = {}
+        start = 0
+        for block in self.blocks:
+            covered = start < max(everywhere, self.covers.get(block.key, 0))
+            found.setdefault(block.key, ([], []))[not covered].append(block)
+            start += len(block)
         for key, (before, behind) in found.items():
             yield key, before, behind
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from rivven_connect import ConfiguredCatalog, Json, SourceEvent, WriteResult
+from rivven_connect import ConfiguredCatalog, EventBatch, Json, SourceEvent, WriteResult
 from rivven_connect.connectors.jsonl_sink._generated import JsonlSinkBase, JsonlSinkConfig
 from rivven_connect.connectors.jsonl_sink.files import LineFiles
 from rivven_connect.connectors.jsonl_sink.paths import PLACEHOLDER, require_writable, stream_path
@@ -27,6 +27,10 @@ class JsonlSink(JsonlSinkBase):
 
     def __init__(self) -> None:
         self._files = LineFiles()
+
+    async def open(self, config: JsonlSinkConfig) -> None:
+        """Say what is wanted: records as JSON, or events."""
+        self.takes = "json" if config.format == "records" else "rows"
 
     async def close(self) -> None:
         """Close the files."""
@@ -57,6 +61,22 @@ class JsonlSink(JsonlSinkBase):
             if lines:
                 await asyncio.to_thread(self._files.append, path, lines)
             result.add_success(written, len(lines))
+        return result
+
+    async def write_batches(
+        self, config: JsonlSinkConfig, batches: Sequence[EventBatch]
+    ) -> WriteResult:
+        """Append the batches as the engine has encoded them, each file's in one write."""
+        if self.takes == "rows":
+            return await super().write_batches(config, batches)
+        result = WriteResult()
+        by_path: dict[str, list[EventBatch]] = {}
+        for batch in batches:
+            by_path.setdefault(_path(config, batch.full_name()), []).append(batch)
+        for path, group in by_path.items():
+            lines = b"".join(batch.lines() for batch in group)
+            await asyncio.to_thread(self._files.append, path, lines)
+            result.add_success(sum(map(len, group)), len(lines))
         return result
 
     async def flush(self, config: JsonlSinkConfig) -> None:

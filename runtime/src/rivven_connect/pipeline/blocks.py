@@ -1,0 +1,199 @@
+"""The forms in which consecutive records of one stream travel from a source to its sinks.
+
+A block is as the source gave it (rows, or an Arrow batch); or JSON Lines and nothing else, where
+every sink takes those, because a thousand dicts cost more to keep than to encode; or a list of
+events, where something has looked at them one by one.
+"""
+
+from __future__ import annotations
+
+import datetime
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from rivven_connect._batch import BatchConfig, EventBatch
+from rivven_connect._events import EventType, SourceEvent
+from rivven_connect._json import Json, decode_lines, encode_lines
+from rivven_connect.pipeline.store import StateKey
+
+
+class HeldBatch(EventBatch):
+    """Events of one stream that have been made already."""
+
+    __slots__ = ("encoded", "held")
+
+    def __init__(self, events: list[SourceEvent]) -> None:
+        first = events[0]
+        super().__init__(
+            stream=first.stream,
+            namespace=first.namespace,
+            records=[one.data for one in events],
+            timestamp=first.timestamp,
+            event_types=_unless([one.event_type for one in events], EventType.RECORD),
+            positions=_unless([one.position for one in events], None),
+            sub_indexes=_unless([one.sub_index for one in events], 0),
+        )
+        self.held = events
+        self.encoded: bytes | None = None
+
+    def lines(self) -> bytes:
+        """Return the records as JSON Lines."""
+        return encode_lines(self.records) if self.encoded is None else self.encoded
+
+    def events(self) -> Iterator[SourceEvent]:
+        """Yield the very events."""
+        return iter(self.held)
+
+    def is_plain(self) -> bool:
+        """Whether the columns and the records say all that the events say."""
+        count, first = len(self.held), self.timestamp
+        return [one.metadata for one in self.held].count(None) == count and all(
+            one.timestamp is first for one in self.held
+        )
+
+
+class EncodedBatch(EventBatch):
+    """Rows that are also, or only, kept as JSON Lines; then `records` is None."""
+
+    __slots__ = ("_count", "_lines")
+
+    def __init__(self, batch: EventBatch, lines: bytes, *, keep: bool = False) -> None:
+        super().__init__(
+            stream=batch.stream,
+            namespace=batch.namespace,
+            records=batch.records if keep else None,
+            timestamp=batch.timestamp,
+            event_types=batch.event_types,
+            positions=batch.positions,
+            sub_indexes=batch.sub_indexes,
+        )
+        self._count = len(batch)
+        self._lines = lines
+
+    def __len__(self) -> int:
+        return self._count
+
+    def rows(self) -> list[Json]:
+        """Return the records, decoded anew where only the lines are kept."""
+        return decode_lines(self._lines) if self.records is None else super().rows()
+
+    def lines(self) -> bytes:
+        """Return the records as JSON Lines."""
+        return self._lines
+
+
+@dataclass(slots=True, eq=False)
+class Block:
+    """Consecutive records that a source gave for one stream and partition, named by `key`.
+
+    `size` is their encoded size in bytes. What a transform made of them may be of another stream.
+    """
+
+    key: StateKey
+    batch: EventBatch
+    size: int
+    _events: list[SourceEvent] | None = None
+
+    def __len__(self) -> int:
+        return len(self.batch)
+
+    def events(self) -> list[SourceEvent]:
+        """Return the events: always the same objects, because identity names an event."""
+        if self._events is None:
+            self._events = list(self.batch.events())
+        return self._events
+
+    @classmethod
+    def of(cls, events: list[SourceEvent]) -> Block:
+        """Return events of a source, of whichever streams, as a block."""
+        return cls(("", ""), HeldBatch(events), 0, events)
+
+    def within(self, limits: BatchConfig) -> Iterator[Block]:
+        """Yield the block, or parts of it that are within the limits of a sink.
+
+        A record larger than the limit goes alone.
+        """
+        if len(self) <= 1 or (len(self) <= limits.max_records and self.size <= limits.max_bytes):
+            yield self
+            return
+        part: list[SourceEvent] = []
+        size = 0
+        for event in self.events():
+            more = event.estimated_size()
+            if part and (len(part) >= limits.max_records or size + more > limits.max_bytes):
+                yield Block(self.key, HeldBatch(part), size, part)
+                part, size = [], 0
+            part.append(event)
+            size += more
+        yield Block(self.key, HeldBatch(part), size, part)
+
+    def stamp(self, now: datetime.datetime) -> None:
+        """Give a time to what has none."""
+        if self.batch.timestamp is None:
+            self.batch.timestamp = now
+        if isinstance(self.batch, HeldBatch):
+            for event in self.batch.held:
+                if event.timestamp is None:
+                    event.timestamp = now
+
+    def newest(self) -> datetime.datetime | None:
+        """Return the time of the last record."""
+        if isinstance(self.batch, HeldBatch):
+            return self.batch.held[-1].timestamp
+        return self.batch.timestamp
+
+
+def part_of(batch: EventBatch, start: int, end: int) -> EventBatch:
+    """Return some records of a batch, without its state; an Arrow batch is not copied."""
+    columnar = batch.is_columnar()
+    records = batch.records
+    return EventBatch(
+        stream=batch.stream,
+        namespace=batch.namespace,
+        records=records.slice(start, end - start) if columnar else records[start:end],
+        partition=batch.partition,
+        timestamp=batch.timestamp,
+        event_types=batch.event_types and batch.event_types[start:end],
+        positions=batch.positions and batch.positions[start:end],
+        sub_indexes=batch.sub_indexes and batch.sub_indexes[start:end],
+    )
+
+
+def by_stream(events: list[SourceEvent]) -> Iterator[HeldBatch]:
+    """Yield the events in their order, those of one stream that follow one another together."""
+    first = events[0]
+    count = len(events)
+    if [one.stream for one in events].count(first.stream) == count and [
+        one.namespace for one in events
+    ].count(first.namespace) == count:
+        yield HeldBatch(events)
+        return
+    for _, group in itertools.groupby(events, key=SourceEvent.full_name):
+        yield HeldBatch(list(group))
+
+
+def measured(batch: HeldBatch) -> tuple[bytes, int]:
+    """Return the records as JSON Lines, and the size of all that is JSON in the events.
+
+    Raises:
+        TypeError: something has no JSON form; likewise ValueError and RecursionError.
+    """
+    lines = encode_lines(batch.records)
+    extra = sum(
+        len(msgspec.json.encode(one.metadata)) for one in batch.held if one.metadata is not None
+    )
+    return lines, len(lines) + extra
+
+
+def _unless(values: Sequence[Any], usual: object) -> Sequence[Any] | None:
+    """Return a column, or None where every value is the usual one."""
+    return None if list(values).count(usual) == len(values) else values
+
+
+def events_of(blocks: Iterable[Block]) -> list[SourceEvent]:
+    """Return the events of all blocks, in order."""
+    return [event for block in blocks for event in block.events()]
