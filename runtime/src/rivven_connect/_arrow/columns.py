@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 import pyarrow as pa
@@ -75,7 +76,7 @@ def _children(
 ) -> tuple[list[pa.Field], list[pa.Array]]:
     """Return a column for each declared field and each other key; an object may be None."""
     known = {field.name for field in declared}
-    keys = dict.fromkeys(key for one in objects if one for key in one)
+    keys = dict.fromkeys(chain.from_iterable(filter(None, objects)))
     others = [key for key in keys if key not in known]
     unfit: dict[int, str] = {}
     if bad := {key for key in others if not _is_name(key)}:
@@ -138,7 +139,7 @@ def _inferred(
 
 def _is_record(values: list[Any]) -> bool:
     """Whether the objects have few keys, all of them texts, hence make a struct."""
-    keys = {key for one in values if one for key in one}
+    keys = set(chain.from_iterable(filter(None, values)))
     return 0 < len(keys) <= _MOST_KEYS and all(map(_is_name, keys))
 
 
