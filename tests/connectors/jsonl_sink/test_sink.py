@@ -23,10 +23,10 @@ from rivven_connect import (
     Stream,
     WriteResult,
 )
+from rivven_connect._stream_paths import file_name
 from rivven_connect.connectors.jsonl_sink import JsonlSink
 from rivven_connect.connectors.jsonl_sink._generated import JsonlSinkConfig
 from rivven_connect.connectors.jsonl_sink.files import LineFiles
-from rivven_connect.connectors.jsonl_sink.paths import file_name
 
 NOON = datetime.datetime(2026, 1, 1, 12, tzinfo=datetime.UTC)
 HOSTILE = [

@@ -149,17 +149,30 @@ class Block:
 
 def part_of(batch: EventBatch, start: int, end: int) -> EventBatch:
     """Return some records of a batch, without its state; an Arrow batch is not copied."""
-    columnar = batch.is_columnar()
     records = batch.records
     return EventBatch(
         stream=batch.stream,
         namespace=batch.namespace,
-        records=records.slice(start, end - start) if columnar else records[start:end],
+        records=records.slice(start, end - start) if batch.is_columnar() else records[start:end],
         partition=batch.partition,
         timestamp=batch.timestamp,
         event_types=batch.event_types and batch.event_types[start:end],
         positions=batch.positions and batch.positions[start:end],
         sub_indexes=batch.sub_indexes and batch.sub_indexes[start:end],
+    )
+
+
+def with_records(batch: EventBatch, records: Any) -> EventBatch:
+    """Return a batch with its records in another form."""
+    return EventBatch(
+        stream=batch.stream,
+        namespace=batch.namespace,
+        records=records,
+        partition=batch.partition,
+        timestamp=batch.timestamp,
+        event_types=batch.event_types,
+        positions=batch.positions,
+        sub_indexes=batch.sub_indexes,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rivven_connect._batch import BatchConfig, EventBatch
 from rivven_connect._cancellation import connector_call
@@ -21,6 +21,9 @@ from rivven_connect.pipeline.dead_letters import error_class
 from rivven_connect.pipeline.patience import Patience
 from rivven_connect.pipeline.plan import SinkPlan
 from rivven_connect.pipeline.rejection import Attempt, Origins, sink_counts
+
+if TYPE_CHECKING:
+    from rivven_connect.pipeline.columns import Columns
 
 
 class RecordWriter:
@@ -44,6 +47,7 @@ class RecordWriter:
             sink.takes if isinstance(sink, BatchSink) and self._takes_batches else "rows"
         )
         self._schemas: dict[str, JsonObject] = {}
+        self._columns: Columns | None = None
 
     def prepare(self, catalog: ConfiguredCatalog) -> None:
         """Learn the schemas of the streams that will be written."""
@@ -97,7 +101,9 @@ class RecordWriter:
         guard = self._patience.guard()
         while True:
             try:
-                batches = self._shape(chunk)
+                batches = self._shaped(chunk)
+                if batches is None:
+                    return False
                 await self._patience.pace(records)
                 with self._patience.timing(WRITE_LATENCY_SECONDS), connector_call("write"):
                     result = await sink.write_batches(self._plan.config, batches)
@@ -113,14 +119,22 @@ class RecordWriter:
             attempt.counts.bytes += result.bytes_written
             return True
 
-    def _shape(self, chunk: list[Block]) -> list[EventBatch]:
-        """Return the batches of some blocks, in the form that the sink takes."""
+    def _shaped(self, chunk: list[Block]) -> list[EventBatch] | None:
+        """Return the batches of some blocks in the form that the sink takes, if they have it.
+
+        Raises:
+            RecordError: a record does not fit its stream's columns.
+        """
         batches = [block.batch for block in chunk]
         if self.form != "arrow":
             return batches
-        from rivven_connect.pipeline import columns  # noqa: PLC0415  # only who has Arrow needs it
+        if any(batch.event_types for batch in batches):
+            return None  # a change is more than its record
+        if self._columns is None:
+            from rivven_connect.pipeline.columns import Columns  # noqa: PLC0415  # who has Arrow
 
-        return columns.columnar(batches, self._schemas)
+            self._columns = Columns(self._schemas)
+        return self._columns.of(batches)
 
     async def _write(self, chunk: Sequence[SourceEvent], attempt: Attempt) -> None:
         """Write until no event of the chunk is open: written, or rejected for good."""

@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 
 from rivven_connect import ConnectorError
+from rivven_connect._stream_paths import make_folder, sync_folder
 
 _log = logging.getLogger("rivven_connect.jsonl_sink")
 
@@ -93,7 +94,7 @@ class LineFiles:
 def _open_repaired(path: str) -> int:
     """Return a descriptor of the file, which ends with a whole line; a new file is made durable."""
     folder = Path(path).absolute().parent
-    _make_folder(folder)
+    make_folder(folder)
     is_new = not os.path.lexists(path)
     # Not blocking, because opening a named pipe would wait for its reader.
     flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK
@@ -101,7 +102,7 @@ def _open_repaired(path: str) -> int:
     try:
         _require_regular(path, descriptor)
         if is_new:
-            _sync_folder(folder)
+            sync_folder(folder)
         else:
             _repair(path, descriptor)
     except BaseException:
@@ -160,20 +161,3 @@ def _write_all(descriptor: int, data: bytes) -> None:
     rest = memoryview(data)
     while rest:
         rest = rest[os.write(descriptor, rest) :]
-
-
-def _make_folder(folder: Path) -> None:
-    """Make a folder and those above it, so that they are there after a power loss."""
-    if folder.is_dir():
-        return
-    _make_folder(folder.parent)
-    folder.mkdir(exist_ok=True)
-    _sync_folder(folder.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

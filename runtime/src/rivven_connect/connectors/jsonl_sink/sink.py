@@ -12,9 +12,9 @@ from collections.abc import Sequence
 import msgspec
 
 from rivven_connect import ConfiguredCatalog, EventBatch, Json, SourceEvent, WriteResult
+from rivven_connect._stream_paths import PLACEHOLDER, require_writable, stream_path
 from rivven_connect.connectors.jsonl_sink._generated import JsonlSinkBase, JsonlSinkConfig
 from rivven_connect.connectors.jsonl_sink.files import LineFiles
-from rivven_connect.connectors.jsonl_sink.paths import PLACEHOLDER, require_writable, stream_path
 
 _encoder = msgspec.json.Encoder()
 

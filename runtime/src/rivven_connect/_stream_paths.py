@@ -1,4 +1,4 @@
-"""Which file a stream goes to, and whether it can be written there."""
+"""Which file or folder a stream goes to, whether it can be made there, and how it is made to last."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import stat
 import urllib.parse
 from pathlib import Path
 
-from rivven_connect import ConnectorError
+from rivven_connect._errors import ConnectorError
 
 PLACEHOLDER = "{stream}"
 
@@ -16,7 +16,7 @@ _LONGEST_NAME = 200  # bytes; file systems allow 255, and the path may add an en
 
 
 def stream_path(template: str, stream: str) -> str:
-    """Return the file of a stream: its name is one part of a path, whatever it holds."""
+    """Return the path of a stream: its name is one part of a path, whatever it holds."""
     return template.replace(PLACEHOLDER, file_name(stream))
 
 
@@ -50,10 +50,39 @@ def require_writable(template: str) -> None:
             raise ConnectorError.configuration(f"{path} is not a regular file")
         if not os.access(path, os.W_OK):
             raise ConnectorError.permission(f"{path} may not be written by this user")
+    require_creatable(path.parent)
+
+
+def require_creatable(template: Path) -> None:
+    """Return if files can be made in a folder, or the folder itself; nothing is created.
+
+    Raises:
+        ConnectorError: the reason why not.
+    """
     folder = next(
-        above for above in path.parents if above.exists() and PLACEHOLDER not in str(above)
+        above
+        for above in (template, *template.parents)
+        if above.exists() and PLACEHOLDER not in str(above)
     )
     if not folder.is_dir():
         raise ConnectorError.configuration(f"{folder} is not a folder")
     if not os.access(folder, os.W_OK | os.X_OK):
         raise ConnectorError.permission(f"nothing can be created in {folder.absolute()}")
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it, so that they are there after a power loss."""
+    if folder.is_dir():
+        return
+    make_folder(folder.parent)
+    folder.mkdir(exist_ok=True)
+    sync_folder(folder.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
