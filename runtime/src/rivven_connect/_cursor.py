@@ -65,6 +65,30 @@ class CursorTracker:
             or _key(self._primary_key(record)) not in self._repeats
         ]
 
+    def without_repeated_rows(self, batch: Any) -> Any:
+        """Drop the same from an Arrow batch."""
+        if not self._repeats:
+            return batch
+        from rivven_connect._arrow import to_rows  # noqa: PLC0415  # only who has Arrow needs it
+
+        rows = to_rows(batch)
+        kept = set(map(id, self.without_repeats(rows)))
+        wanted = [index for index, row in enumerate(rows) if id(row) in kept]
+        return batch if len(wanted) == len(rows) else batch.take(wanted)
+
+    def advance_columns(self, batch: Any) -> JsonObject | None:
+        """Follow the cursor through an Arrow batch, as `advance` does through records."""
+        if not len(batch) or not self._follows():
+            return None
+        from rivven_connect._arrow import milestones, to_rows  # noqa: PLC0415  # only who has Arrow
+
+        few = milestones(batch, self._spec.cursor or "", ascending=self._ascends)
+        return self.advance(to_rows(batch) if few is None else few)
+
+    def _follows(self) -> bool:
+        """Whether the cursor is taken from the records."""
+        return self._incremental and self._spec.cursor is not None and not self._paged
+
     def turn_page(self, token: Json) -> JsonObject:
         """Note a page's token; return the state after the page.
 
@@ -80,7 +104,7 @@ class CursorTracker:
             ConnectorError: a record is no object, or two values of the cursor cannot be compared.
         """
         field = self._spec.cursor
-        if not records or not self._incremental or field is None or self._paged:
+        if not records or not self._follows():
             return None
         try:
             values = [record.get(field) for record in records]
@@ -136,6 +160,8 @@ class CursorTracker:
         highest = max(present)
         if self._cursor is None or highest > self._cursor:
             self._cursor, self._seen, self._too_many = highest, [], False
+            if self._ascends:
+                self._repeats.clear()  # they are behind
         elif highest < self._cursor:
             return
         if self._spec.primary_key and not self._too_many:

@@ -161,7 +161,7 @@ class _StreamReader:
         if isinstance(row, list):
             return self._records(row)
         if hasattr(row, "__arrow_c_array__"):
-            return self._records(_arrow_rows(row))
+            return self._columns(row)
         raise ConnectorError.internal(
             f"{self._spec.hook} yields records, lists, pages or Poison, not {type(row).__name__}"
         )
@@ -176,9 +176,14 @@ class _StreamReader:
             return []
         return [self._batch(records, state, size=page.size if page else None)]
 
-    def _batch(
-        self, records: list[Any], state: JsonObject | None, size: int | None = None
-    ) -> EventBatch:
+    def _columns(self, row: Any) -> list[Item]:
+        import pyarrow as pa  # noqa: PLC0415  # optional: only a hook that yields Arrow needs it
+
+        columns = self._cursor.without_repeated_rows(pa.record_batch(row))
+        state = self._cursor.advance_columns(columns)
+        return [self._batch(columns, state)] if len(columns) or state is not None else []
+
+    def _batch(self, records: Any, state: JsonObject | None, size: int | None = None) -> EventBatch:
         return EventBatch(
             stream=self._spec.name,
             namespace=self._spec.namespace,
@@ -186,10 +191,3 @@ class _StreamReader:
             state=state,
             size=size,
         )
-
-
-def _arrow_rows(batch: Any) -> list[Any]:
-    import pyarrow as pa  # noqa: PLC0415  # optional: only a hook that yields Arrow needs it
-
-    rows: list[Any] = pa.record_batch(batch).to_pylist()
-    return rows
