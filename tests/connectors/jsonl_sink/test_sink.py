@@ -287,7 +287,7 @@ def test_files_that_wait_for_their_turn_are_synced_and_closed(
     files, before = LineFiles(most_open=3), len(os.listdir("/proc/self/fd"))
     for turn in range(2):
         for number in range(20):
-            files.append(str(tmp_path / str(number)), b"%d\n" % turn)
+            files.append(str(tmp_path / str(number)), [b"%d\n" % turn])
         assert len(os.listdir("/proc/self/fd")) == before + 3
     files.sync()
     files.close()

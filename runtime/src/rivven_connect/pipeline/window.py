@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -74,7 +73,7 @@ class Window:
     """Between a source's reader and its courier; taken at `put`, released at commit.
 
     No lock, timer or queue operation per record: the reader gathers a draft and puts it in pieces;
-    the courier waits on one event with one deadline, the tick. `collect` makes the reader put its
+    the courier waits on one event, and one timer serves the ticks. `collect` makes the reader put its
     draft now.
     """
 
@@ -94,6 +93,8 @@ class Window:
         self._gauges = gauges
         self._pieces: deque[Piece] = deque()
         self._since: float | None = None
+        self._ticking = False
+        self._overdue = False
         self._in_flight = 0
         self._weight = 0
         self._changed = asyncio.Event()
@@ -103,8 +104,11 @@ class Window:
     def announce(self) -> None:
         """Say that a draft was begun: from now on it may wait for one tick at most."""
         if self._since is None:
-            self._since = asyncio.get_running_loop().time()
-            self._changed.set()
+            loop = asyncio.get_running_loop()
+            self._since = loop.time()
+            if not self._ticking:
+                self._ticking = True
+                loop.call_later(self._tick, self._look)
 
     def free_records(self) -> int:
         """Return how many records may be read before the window is full, at least one."""
@@ -112,7 +116,7 @@ class Window:
 
     def put(self, piece: Piece) -> None:
         """Add what was read. Never waits: see `wait_for_space`."""
-        self._since = None
+        self._since, self._overdue = None, False
         self._pieces.append(piece)
         self._account(piece.room(), piece.weight)
         self._changed.set()
@@ -138,7 +142,12 @@ class Window:
         while not self._pieces:
             if self._ended:
                 return None
-            await self._wait()
+            if self._overdue:
+                self._overdue = False
+                self._collect()
+                continue
+            self._changed.clear()
+            await self._changed.wait()
         return self._pieces.popleft()
 
     def release(self, piece: Piece) -> None:
@@ -152,15 +161,16 @@ class Window:
         self._gauges.in_flight_records = self._in_flight
         self._gauges.in_flight_bytes = self._weight
 
-    async def _wait(self) -> None:
-        self._changed.clear()
-        left = None
-        if self._since is not None:
-            left = self._since + self._tick - asyncio.get_running_loop().time()
-        if left is not None and left <= 0:
-            self._since = None
-            self._collect()
+    def _look(self) -> None:
+        """See whether a draft has waited for a tick; one timer serves many drafts."""
+        self._ticking = False
+        if self._since is None:
             return
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(left):
-                await self._changed.wait()
+        loop = asyncio.get_running_loop()
+        due = self._since + self._tick
+        if due <= loop.time():
+            self._since, self._overdue = None, True
+            self._changed.set()
+        else:
+            self._ticking = True
+            loop.call_at(due, self._look)

@@ -7,6 +7,7 @@ import os
 import stat
 import threading
 from collections import OrderedDict
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -17,6 +18,7 @@ from rivven_connect._stream_paths import make_folder, sync_folder
 _log = logging.getLogger("rivven_connect.jsonl_sink")
 
 _BLOCK_BYTES = 64 * 1024
+_MOST_PARTS = 1024  # POSIX's IOV_MAX on Linux
 
 
 class LineFiles:
@@ -32,8 +34,11 @@ class LineFiles:
         self._open: OrderedDict[str, int] = OrderedDict()
         self._unsynced: set[str] = set()
 
-    def append(self, path: str, lines: bytes) -> None:
-        """Append whole lines, all or none of them; the file and its folders are made if missing."""
+    def append(self, path: str, lines: Sequence[bytes]) -> None:
+        """Append whole lines, all or none of them; the file and its folders are made if missing.
+
+        `lines` are parts of any size, each of which ends with a newline.
+        """
         with self._lock:
             descriptor = self._descriptor(path)
             self._unsynced.add(path)
@@ -129,7 +134,7 @@ def _repair(path: str, descriptor: int) -> None:
         return
     line = os.pread(descriptor, size - start, start)
     if _is_whole(line):
-        _write_all(descriptor, b"\n")
+        _write_all(descriptor, [b"\n"])
     else:
         _log.warning("%s ended in the middle of a line; removed its %d bytes", path, len(line))
         os.ftruncate(descriptor, start)
@@ -157,7 +162,13 @@ def _is_whole(line: bytes) -> bool:
     return not line.rstrip()[-1:].isdigit()
 
 
-def _write_all(descriptor: int, data: bytes) -> None:
-    rest = memoryview(data)
-    while rest:
-        rest = rest[os.write(descriptor, rest) :]
+def _write_all(descriptor: int, parts: Sequence[bytes]) -> None:
+    """Write the parts one behind the other, without putting them together first."""
+    for start in range(0, len(parts), _MOST_PARTS):
+        rest = [memoryview(part) for part in parts[start : start + _MOST_PARTS]]
+        while rest:
+            written = os.writev(descriptor, rest)
+            while rest and written >= len(rest[0]):
+                written -= len(rest.pop(0))
+            if rest:
+                rest[0] = rest[0][written:]

@@ -59,7 +59,7 @@ class JsonlSink(JsonlSinkBase):
         for path, group in by_path.items():
             written, lines = _encode(config, group, result)
             if lines:
-                await asyncio.to_thread(self._files.append, path, lines)
+                await asyncio.to_thread(self._files.append, path, [lines])
             result.add_success(written, len(lines))
         return result
 
@@ -74,9 +74,9 @@ class JsonlSink(JsonlSinkBase):
         for batch in batches:
             by_path.setdefault(_path(config, batch.full_name()), []).append(batch)
         for path, group in by_path.items():
-            lines = b"".join(batch.lines() for batch in group)
+            lines = [batch.lines() for batch in group]
             await asyncio.to_thread(self._files.append, path, lines)
-            result.add_success(sum(map(len, group)), len(lines))
+            result.add_success(sum(map(len, group)), sum(map(len, lines)))
         return result
 
     async def flush(self, config: JsonlSinkConfig) -> None:
