@@ -97,3 +97,16 @@ def test_no_secret_value_comes_along_where_a_union_becomes_any_value(
     found = schema_import(tmp_path, union)
     assert "hunter2" not in json.dumps(found.manifest)
     assert "RVN834" in {note.code for note in found.notes}
+
+
+def test_a_value_that_breaks_two_keywords_goes_alone(tmp_path: Path) -> None:
+    declared = {"type": "string", "minLength": 4, "pattern": "^v", "enum": ["a", "value", "b"]}
+    found = schema_import(tmp_path, declared)
+    assert found.manifest["config"]["properties"]["p"]["enum"] == ["value"]
+
+
+@pytest.mark.parametrize("values", [{"examples": ["soon", "later"]}, {"default": "soon"}])
+def test_values_that_break_a_format_stay_without_it(tmp_path: Path, values: Any) -> None:
+    found = schema_import(tmp_path, {"type": "string", "format": "date", **values})
+    assert found.manifest["config"]["properties"]["p"] == {"type": "string", **values}
+    assert [note.code for note in found.notes if note.outcome == "repaired"] == ["RVN821"]
