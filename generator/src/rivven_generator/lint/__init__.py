@@ -16,6 +16,7 @@ from rivven_generator.lint import (
     bounds,
     cases,
     checks,
+    doubtful,
     keys,
     metadata,
     names,
@@ -59,6 +60,9 @@ _MEANING: tuple[Rule[Subject], ...] = (
     names.collisions,
     names.visible,
     values.enums_are_sets,
+    doubtful.mixed_enums,
+    doubtful.dashed_names,
+    doubtful.literal_references,
     values.required_is_declared,
 )
 _VALUES: tuple[Rule[Subject], ...] = (
