@@ -110,3 +110,18 @@ def test_values_that_break_a_format_stay_without_it(tmp_path: Path, values: Any)
     found = schema_import(tmp_path, {"type": "string", "format": "date", **values})
     assert found.manifest["config"]["properties"]["p"] == {"type": "string", **values}
     assert [note.code for note in found.notes if note.outcome == "repaired"] == ["RVN821"]
+
+
+@pytest.mark.parametrize(
+    ("format_name", "word"),
+    [("openapi", "paths"), ("json-schema", "properties"), ("conduit", "part")],
+)
+def test_a_file_that_is_too_large_is_told_how_to_become_smaller(
+    tmp_path: Path, format_name: str, word: str
+) -> None:
+    (tmp_path / "large.json").write_bytes(b" " * (8 * 1024 * 1024 + 1))
+    with pytest.raises(InputError) as refused:
+        import_file(format_name, tmp_path / "large.json")
+    [problem] = refused.value.problems
+    assert problem.code == "RVN102"
+    assert word in problem.hint

@@ -64,6 +64,8 @@ _STREAMS_LOSSLESS = {
     "RVN865": "field that could be the primary key or the cursor",
     "RVN866": "field with values of several types",
     "RVN867": "object whose keys are values",
+    "RVN876": "operation that the streams do not need",
+    "RVN877": "parameter that turns pages",
 }
 _STREAMS_REPAIRED = {
     "RVN842": "parts under `allOf` are merged",
