@@ -125,3 +125,10 @@ def test_a_file_that_is_too_large_is_told_how_to_become_smaller(
     [problem] = refused.value.problems
     assert problem.code == "RVN102"
     assert word in problem.hint
+
+
+def test_a_schema_of_another_type_is_told_what_to_write(tmp_path: Path) -> None:
+    (tmp_path / "spec.json").write_text('{"type": "string"}', encoding="utf-8")
+    with pytest.raises(InputError) as refused:
+        import_file("json-schema", tmp_path / "spec.json")
+    assert "type: object" in refused.value.problems[0].hint
