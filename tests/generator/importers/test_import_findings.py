@@ -132,3 +132,54 @@ def test_a_schema_of_another_type_is_told_what_to_write(tmp_path: Path) -> None:
     with pytest.raises(InputError) as refused:
         import_file("json-schema", tmp_path / "spec.json")
     assert "type: object" in refused.value.problems[0].hint
+
+
+def singer_import(folder: Path, settings: list[Any], groups: Any = None, **more: Any) -> Imported:
+    plugin = {"name": "tap-x", "settings": settings, "settings_group_validation": groups}
+    (folder / "plugin.json").write_text(json.dumps(plugin), encoding="utf-8")
+    return import_file("singer-settings", folder / "plugin.json", **more)
+
+
+def test_a_default_that_is_left_out_is_not_present_for_a_group(tmp_path: Path) -> None:
+    settings = [{"name": "a", "kind": "integer", "value": "many"}, {"name": "b"}]
+    found = singer_import(tmp_path, settings, [["a"], ["b"]])
+    assert "RVN833" in {note.code for note in found.notes}
+    assert found.manifest["rules"] == [{"require_any": ["a", "b"]}]
+    assert found.manifest["tests"]["valid"]["minimal"].keys() & {"a", "b"}
+
+
+@pytest.mark.parametrize(
+    ("names", "rule"),
+    [
+        (("a..b", "c..d"), {"require_any": ["a..b", "c..d"]}),
+        (("a/b.c", "a/b.d"), {"require_any": ["c", "d"], "at": "/a~1b"}),
+        (("a~b.c", "a~b.d"), {"require_any": ["c", "d"], "at": "/a~0b"}),
+        (("x.y.c", "x.y.d"), {"require_any": ["c", "d"], "at": "/x/y"}),
+    ],
+)
+def test_a_group_inside_of_an_object_becomes_a_rule_there(
+    tmp_path: Path, names: tuple[str, str], rule: Any
+) -> None:
+    found = singer_import(tmp_path, [{"name": name} for name in names], [[names[0]], [names[1]]])
+    assert found.manifest["rules"] == [rule]
+    assert [note.code for note in found.notes if note.outcome == "dropped"] == []
+
+
+def test_a_group_inside_of_a_map_is_dropped_by_name(tmp_path: Path) -> None:
+    settings = [{"name": "a.*.b"}, {"name": "a.*.c"}]
+    for groups in ([["a.*.b"], ["a.*.c"]], [["a.*.b"]]):
+        found = singer_import(tmp_path, settings, groups)
+        assert "rules" not in found.manifest
+        [note] = [note for note in found.notes if note.outcome == "dropped"]
+        assert (note.code, note.message) == ("RVN830", "a group inside of a map has no counterpart")
+
+
+def test_a_list_of_settings_stays_open_unless_asked(tmp_path: Path) -> None:
+    settings = [{"name": "a"}, {"name": "b.c"}, {"name": "m.*", "kind": "integer"}]
+    config = singer_import(tmp_path, settings).manifest["config"]
+    assert config["additionalProperties"] is True
+    assert config["properties"]["b"]["additionalProperties"] is True
+    assert config["properties"]["m"]["additionalProperties"] == {"type": "integer"}
+    closed = singer_import(tmp_path, settings, closed=True)
+    assert "additionalProperties" not in closed.manifest["config"]
+    assert "RVN819" in {note.code for note in closed.notes}
