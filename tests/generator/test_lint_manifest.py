@@ -167,3 +167,9 @@ def test_a_stream_that_stands_twice_is_called_so(tmp_path: Path) -> None:
         load_manifest(path)
     [message] = [p.message for p in refused.value.problems if p.code == "RVN402"]
     assert "is called the same" in message
+
+
+def test_a_property_of_an_object_that_declares_none_is_a_case(tmp_path: Path) -> None:
+    config = "config: {type: object, properties: {nothing: {type: object}}}"
+    case = "{config: {nothing: {x: 1}}, at: /nothing/x, rule: additionalProperties}"
+    assert found(tmp_path, "source", f"{config}\ntests: {{invalid: {{a: {case}}}}}") == []

@@ -7,12 +7,12 @@ from typing import Final
 
 from rivven_connect.documents import split_pointer
 from rivven_generator.cases.filling import filled
-from rivven_generator.cases.judge import Judge, at, branch_index, changed
+from rivven_generator.cases.judge import Judge, at, changed
 from rivven_generator.cases.samples import Samples
 from rivven_generator.cases.sites import Key, Site, Walker
 from rivven_generator.cases.views import ABSENT, Json
 from rivven_generator.manifest import Rule
-from rivven_generator.schema.tree import tag_of
+from rivven_generator.schema.tree import branch_index, tag_of
 
 _MOST_BASES: Final = 60
 _TRIES: Final = 6

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from rivven_generator.cases.judge import branch_index
 from rivven_generator.cases.samples import Samples
 from rivven_generator.cases.sites import Site, Walker
 from rivven_generator.cases.views import ABSENT, Json
+from rivven_generator.schema.tree import branch_index
 
 
 def filled(site: Site, samples: Samples, walker: Walker) -> Json:

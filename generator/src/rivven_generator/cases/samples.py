@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from rivven_generator.cases import texts
-from rivven_generator.cases.judge import branch_index
 from rivven_generator.cases.numbers import some_numbers
 from rivven_generator.cases.sites import Key, Walker
 from rivven_generator.cases.views import ABSENT, Json
+from rivven_generator.schema.tree import branch_index
 from rivven_generator.schema.verdict import validator_of
 from rivven_generator.schema.vocabulary import BUILT_IN_VALIDATORS, is_nullable, types_of
 

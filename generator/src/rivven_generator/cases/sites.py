@@ -6,9 +6,8 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, TypeAlias
 
-from rivven_generator.cases.judge import branch_index
 from rivven_generator.cases.views import ABSENT, Json
-from rivven_generator.schema.tree import final_definition, resolve
+from rivven_generator.schema.tree import branch_index, final_definition, resolve
 from rivven_generator.schema.vocabulary import BUILT_IN_VALIDATORS
 
 Key: TypeAlias = tuple[str, ...]
