@@ -183,3 +183,17 @@ def test_a_list_of_settings_stays_open_unless_asked(tmp_path: Path) -> None:
     closed = singer_import(tmp_path, settings, closed=True)
     assert "additionalProperties" not in closed.manifest["config"]
     assert "RVN819" in {note.code for note in closed.notes}
+
+
+@pytest.mark.parametrize(
+    ("kind", "word"),
+    [
+        ("string", "maxLength"),
+        ("array", "maxItems"),
+        ("object", "maxProperties"),
+        ("integer", "maximum"),
+    ],
+)
+def test_a_bound_means_that_of_its_type(tmp_path: Path, kind: str, word: str) -> None:
+    declared = schema_import(tmp_path, {"type": kind, "max": 3}).manifest["config"]["properties"]
+    assert declared["p"][word] == 3
