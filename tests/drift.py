@@ -101,6 +101,8 @@ def reference() -> Iterator[str]:
         return
     known = {path.name: path.read_bytes() for path in (ROOT / "docs/reference").glob("*.md")}
     known = {name: content for name, content in known.items() if name in made}
+    packaged = {builder.PACKAGED.name: builder.PACKAGED.read_bytes()}
+    known, made = known | packaged, made | {builder.PACKAGED.name: builder.error_pages().encode()}
     if known != made:
         yield f"make docs\n{golden_trees.describe_difference(known, made)}"
 

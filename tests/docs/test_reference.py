@@ -26,6 +26,14 @@ def test_a_generated_page_is_current(name: str) -> None:
     assert found == wanted, f"docs/reference/{name} is out of date: run `make docs`"
 
 
+def test_the_packaged_error_pages_are_those_of_the_folder() -> None:
+    builder = build_reference()
+    found = builder.PACKAGED.read_text(encoding="utf-8")
+    assert found == builder.error_pages(), (
+        f"{builder.PACKAGED.name} is out of date: run `make docs`"
+    )
+
+
 def test_every_generated_page_says_so() -> None:
     for name, text in build_reference().pages().items():
         assert text.startswith(

@@ -20,7 +20,7 @@ from rivven_connect.config import ConfigModel
 from rivven_connect.documents import InputError
 from rivven_generator.cases import CasesView, Repeat, config_cases, derive_cases
 from rivven_generator.load import LoadedManifest, load_manifest
-from rivven_generator.schema import compile_config_schema, validator_of
+from rivven_generator.schema import compile_config_schema, pattern_samples, validator_of
 from rivven_generator.schema.pattern_samples import samples
 
 HERE = Path(__file__).parent
@@ -247,3 +247,32 @@ def test_a_pattern_beyond_the_sampler_gives_no_samples(pattern: str) -> None:
 def test_samples_have_the_wanted_length() -> None:
     assert [len(text) for text in samples("^[a-z]+-[0-9]*$", 40)] == [40]
     assert json.dumps(samples("^a{2,4}$", 9)) == '["aaaa"]'
+
+
+def test_a_field_is_compiled_and_its_pattern_read_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    field = {"type": "string", "minLength": 1, "maxLength": 200}
+    properties = {f"f{n}": {**field, "pattern": f"^[a-z]{{1,{n + 9}}}$"} for n in range(50)}
+    manifest = {"manifest": "1", "kind": "source", "name": "demo"}
+    path = tmp_path / "connector.yaml"
+    path.write_text(
+        json.dumps({**manifest, "config": {"type": "object", "properties": properties}})
+    )
+    loaded = load_manifest(path)
+    done: dict[str, int] = {"compiled": 0, "read": 0}
+
+    def counted(word: str, function: Any) -> Any:
+        def count(given: Any) -> Any:
+            done[word] += 1
+            return function(given)
+
+        return count
+
+    monkeypatch.setattr(
+        "rivven_generator.cases.samples.validator_of", counted("compiled", validator_of)
+    )
+    parser = pattern_samples._Parser  # how often it runs is what is asked
+    monkeypatch.setattr(pattern_samples, "_Parser", counted("read", parser))
+    config_cases(loaded)
+    assert done == {"compiled": 50, "read": 50}

@@ -107,7 +107,8 @@ def test_accepts(tmp_path: Path, kind: str, text: str) -> None:
         ("source", "rules: [{when: {mode: safe}, require: [host]}]\ntests: {valid: {a: {}}}", "RVN420", "/tests/valid/a/host"),
         ("source", "tests: {invalid: {a: {config: {}, at: /host, rule: required}}}", "RVN421", "/tests/invalid/a/config"),
         ("source", "tests: {invalid: {a: {config: {port: x}, at: /host, rule: type}}}", "RVN422", "/tests/invalid/a"),
-        ("source", "config: {type: object, required: [a], properties: {a: {type: string, validator: mine}}}", "RVN423", "/config"),
+        ("source", "config: {type: object, required: [a], properties: {a: {type: string, validator: mine}}}", "RVN423", "/config/properties/a"),
+        ("source", "config: {type: object, required: [a, b], properties: {a: {}, b: {type: object, required: [c], properties: {c: {type: string, validator: mine}}}}}", "RVN423", "/config/properties/b/properties/c"),
         ("source", "tests: {cases: [{name: a, input: {}, output: []}]}", "RVN424", "/tests/cases"),
         ("transform", "tests: {simulate: {pages: 1}}", "RVN424", "/tests/simulate"),
         (
@@ -156,3 +157,19 @@ def test_words_of_others_in_a_record_schema_are_no_slips(tmp_path: Path) -> None
     path = tmp_path / "connector.yaml"
     path.write_text(json.dumps({**parts, "streams": [{"name": "a", "schema": schema}]}))
     assert not load_manifest(path).warnings
+
+
+def test_a_stream_that_stands_twice_is_called_so(tmp_path: Path) -> None:
+    path = tmp_path / "connector.yaml"
+    streams = f"streams: [{{name: orders, {RECORD}}}, {{name: orders, {RECORD}}}]"
+    path.write_text(f'manifest: "1"\nkind: source\nname: demo\nconfig: {{}}\n{streams}\n', "utf-8")
+    with pytest.raises(InputError) as refused:
+        load_manifest(path)
+    [message] = [p.message for p in refused.value.problems if p.code == "RVN402"]
+    assert "is called the same" in message
+
+
+def test_a_property_of_an_object_that_declares_none_is_a_case(tmp_path: Path) -> None:
+    config = "config: {type: object, properties: {nothing: {type: object}}}"
+    case = "{config: {nothing: {x: 1}}, at: /nothing/x, rule: additionalProperties}"
+    assert found(tmp_path, "source", f"{config}\ntests: {{invalid: {{a: {case}}}}}") == []

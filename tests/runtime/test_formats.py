@@ -178,12 +178,15 @@ def test_cron_refuses(value: str) -> None:
         check_cron(value)
 
 
-@pytest.mark.parametrize("value", [1, 65535, "1", "65535", "8080"])
+@pytest.mark.parametrize("value", [1, 65535, "1", "65535", "8080", "0080", "0000080"])
 def test_port_accepts(value: int | str) -> None:
     check_port(value)
 
 
-@pytest.mark.parametrize("value", [0, 65536, -1, "", "0", "65536", "http", "+80", " 80", "9" * 99])
+@pytest.mark.parametrize(
+    "value",
+    [0, 65536, -1, "", "0", "000", "65536", "0000180000", "http", "+80", " 80", "80x", "9" * 99],
+)
 def test_port_refuses(value: int | str) -> None:
     with pytest.raises(ValueError, match="1 to 65535"):
         check_port(value)

@@ -60,6 +60,9 @@ _CONFIG = {
     "RVN327": "config schema is too large",
     "RVN330": "name looks secret and is not marked",
     "RVN331": "pattern is not anchored",
+    "RVN332": "`enum` holds values of several types",
+    "RVN333": "property name begins with a dash",
+    "RVN334": "default holds a reference that nothing replaces",
 }
 
 _WHOLE = {
@@ -89,5 +92,7 @@ _WHOLE = {
 CODES: Mapping[str, str] = MappingProxyType({**DOCUMENT_CODES, **_MANIFEST, **_CONFIG, **_WHOLE})
 """Code -> title, RVN1xx to RVN4xx; a code is never reused for another meaning."""
 
-WARNINGS = frozenset({"RVN216", "RVN326", "RVN330", "RVN331", "RVN416"})
+WARNINGS = frozenset(
+    {"RVN216", "RVN326", "RVN330", "RVN331", "RVN332", "RVN333", "RVN334", "RVN416"}
+)
 """Codes that are reported and do not fail."""

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 from rivven_connect.documents import Document, InputError, Problem, load_document
 from rivven_generator.fixes import with_fix
-from rivven_generator.lint import limits, lint
+from rivven_generator.lint import MOST_PER_RULE, limits, lint
 from rivven_generator.lint.subject import Subject
 from rivven_generator.manifest import Manifest
 from rivven_generator.structure import check_structure
@@ -46,18 +46,24 @@ def load_manifest(path: Path | str) -> LoadedManifest:
     return check_manifest(document)
 
 
-def check_manifest(document: Document) -> LoadedManifest:
+def check_manifest(document: Document, *, most_per_rule: int = MOST_PER_RULE) -> LoadedManifest:
     """Return the manifest that `document` holds.
 
     Record schemas that it names are read from beside the document's path. Raises `InputError` with
-    all errors, sorted by place.
+    the errors, the first `most_per_rule` of each rule, sorted by place.
     """
     _require(limits.of_manifest(document))
     value, files, problems = _with_record_schemas(document)
     _require(limits.of_records(document, value))
     manifest, found = check_structure(document, value)
     problems += found
-    problems += lint(document, value, manifest, _record_subjects(document, value, files))
+    problems += lint(
+        document,
+        value,
+        manifest,
+        _record_subjects(document, value, files),
+        most_per_rule=most_per_rule,
+    )
     errors = [problem for problem in problems if problem.severity == "error"]
     if errors or manifest is None:
         raise InputError(_sorted(errors, document))

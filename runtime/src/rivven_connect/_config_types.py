@@ -167,9 +167,11 @@ class OneOf:
     """Asserts `enum` for values that are not all texts: equality is that of JSON."""
 
     values: tuple[Json, ...]
+    _by_key: Mapping[object, Json] = dataclasses.field(repr=False, compare=False)
 
     def __init__(self, *values: Json) -> None:
         object.__setattr__(self, "values", values)
+        object.__setattr__(self, "_by_key", {json_key(value): value for value in values})
 
     def __hash__(self) -> int:
         return hash(json_key(list(self.values)))
@@ -180,11 +182,14 @@ class OneOf:
         return core_schema.no_info_plain_validator_function(self._check)
 
     def _check(self, value: Any) -> Any:
-        for allowed in self.values:
-            if json_key(allowed) == json_key(value):
-                return allowed if isinstance(allowed, bool | int | str) else value
-        shown = ", ".join(json.dumps(allowed) for allowed in self.values)
-        raise PydanticCustomError("enum", "Input should be one of: {shown}", {"shown": shown})
+        try:
+            allowed = self._by_key[json_key(value)]
+        except (KeyError, TypeError):  # what JSON does not have, such as a set, has no key
+            shown = ", ".join(json.dumps(allowed) for allowed in self.values)
+            raise PydanticCustomError(
+                "enum", "Input should be one of: {shown}", {"shown": shown}
+            ) from None
+        return allowed if isinstance(allowed, bool | int | str) else value
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -210,7 +210,8 @@ def check_port(value: int | str) -> None:
         ValueError: it is none.
     """
     text = str(value)
-    if not (text.isascii() and text.isdecimal() and 1 <= int(text[:6]) <= 65535):
+    digits = text.lstrip("0")[:6] if text.isascii() and text.isdecimal() else ""
+    if not (digits and int(digits) <= 65535):
         raise ValueError("a port is a number from 1 to 65535")
 
 

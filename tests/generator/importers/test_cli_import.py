@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -49,6 +50,15 @@ def test_what_was_imported_becomes_a_green_project(folder: Path) -> None:
     assert "rivven new source demo --manifest m.yaml" in made.stdout
     assert rivven(folder, "new", "source", "demo", "--manifest", "m.yaml").returncode == 0
     assert rivven(folder, "generate", "demo", "--check").returncode == 0
+
+
+def test_the_next_commands_can_be_pasted(folder: Path) -> None:
+    given = ("airbyte-spec", "spec.yaml", "--name", "demo", "--output", "my manifest.yaml")
+    made = rivven(folder, "import", *given)
+    command = made.stdout.rpartition("next:\n  rivven ")[2]
+    done = rivven(folder, *shlex.split(command), "--directory", "my project")
+    assert done.returncode == 0, done.stderr
+    assert "rivven test 'my project'" in done.stdout
 
 
 def test_a_file_that_exists_is_never_replaced(folder: Path) -> None:

@@ -18,8 +18,10 @@ from rivven_generator.importers.conduit import import_conduit
 from rivven_generator.importers.formats import FOREIGN_LIMITS
 from rivven_generator.importers.json_schema import import_json_schema
 from rivven_generator.importers.notes import Imported, Notes
+from rivven_generator.importers.patterns import written_out
 from rivven_generator.importers.references import References
 from rivven_generator.importers.singer import import_singer
+from rivven_generator.load import check_manifest
 
 
 def imported(schema: Any, importer: Any = import_json_schema) -> Imported:
@@ -127,3 +129,90 @@ def test_a_default_of_kind_json_is_kept() -> None:
     plugin = {"name": "tap-x", "settings": [{"name": "a", "kind": "json", "value": {"b": 1}}]}
     found = imported(plugin, import_singer)
     assert found.manifest["config"]["properties"]["a"] == {"default": {"b": 1}}
+
+
+def fields(number: int, schema: Callable[[int], Any], **more: Any) -> dict[str, Any]:
+    properties = {f"f{n}": schema(n) for n in range(number)}
+    return {"type": "object", "properties": properties, **more}
+
+
+def test_what_is_wrong_with_many_fields_is_mended_in_a_few_rounds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rounds = 0
+
+    def counted(*given: Any, **more: Any) -> Any:
+        nonlocal rounds
+        rounds += 1
+        return check_manifest(*given, **more)
+
+    monkeypatch.setattr("rivven_generator.importers.finishing.check_manifest", counted)
+    broken = {
+        "type": "string",
+        "format": "date",
+        "pattern": "^(?!a)b$",
+        "minLength": 9,
+        "maxLength": 3,
+        "enum": ["a", "b"],
+        "default": "k",
+        "examples": ["x", "y"],
+    }
+    found = imported(fields(450, lambda _: broken))
+    assert len(found.manifest["config"]["properties"]) == 450
+    assert rounds <= 8
+
+
+@pytest.mark.parametrize("pattern", ["^[a-z]{{0,900}}{}$", "^(\\W{{0,30}}){{0,60}}{}$"])
+def test_patterns_that_cost_too_much_together_are_left_out_with_notes(pattern: str) -> None:
+    schema = fields(
+        300, lambda n: {"type": "string", "format": "date", "pattern": pattern.format(n)}
+    )
+    found = imported(schema)
+    properties = found.manifest["config"]["properties"].values()
+    kept = [declared["pattern"] for declared in properties if "pattern" in declared]
+    assert kept
+    assert sum(map(written_out, kept)) <= 100_000
+    left_out = [note for note in found.notes if note.code == "RVN835"]
+    assert len(left_out) == 300 - len(kept)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "characters"),
+    [
+        ("^abc$", 5),
+        ("^a{10}$", 12),
+        ("^(ab){3,5}c$", 13),
+        ("^((a{10}){10}){10}$", 1_002),
+        ("^[a-z)(]{4}$", 6),
+        (r"^\({2}$", 4),
+        (r"\p{L}", 103),
+        ("((", 0),
+        ("[" * 2_000, 1),
+    ],
+)
+def test_the_repeats_of_a_pattern_are_written_out(pattern: str, characters: int) -> None:
+    assert written_out(pattern) == characters
+
+
+def test_many_patterns_of_which_no_example_can_be_made_are_left_out() -> None:
+    schema = fields(
+        60, lambda n: {"type": "string", "pattern": f"^[[a-z]&&[^a]]{{{n + 1}}}$"}, required=["f0"]
+    )
+    found = imported({**schema, "required": list(schema["properties"])})
+    assert len([note for note in found.notes if note.code == "RVN835"]) == 60
+    assert len(found.manifest["tests"]["valid"]["minimal"]) == 60
+
+
+def test_a_pattern_that_no_example_needs_stays() -> None:
+    odd = "^[[a-z]&&[^a]]$"
+    schema = fields(2, lambda _: {"type": "string", "pattern": odd}, required=["f0"])
+    properties = imported(schema).manifest["config"]["properties"]
+    assert properties == {"f0": {"type": "string"}, "f1": {"type": "string", "pattern": odd}}
+
+
+def test_a_manifest_that_would_hold_too_much_is_refused_in_the_file_itself() -> None:
+    listed = [f"v{n}" for n in range(4_000)]
+    with pytest.raises(InputError) as refused:
+        imported(fields(14, lambda _: {"type": "string", "enum": listed}))
+    [problem] = refused.value.problems
+    assert (problem.code, problem.path, problem.line) == ("RVN102", "spec.json", 1)

@@ -97,3 +97,103 @@ def test_no_secret_value_comes_along_where_a_union_becomes_any_value(
     found = schema_import(tmp_path, union)
     assert "hunter2" not in json.dumps(found.manifest)
     assert "RVN834" in {note.code for note in found.notes}
+
+
+def test_a_value_that_breaks_two_keywords_goes_alone(tmp_path: Path) -> None:
+    declared = {"type": "string", "minLength": 4, "pattern": "^v", "enum": ["a", "value", "b"]}
+    found = schema_import(tmp_path, declared)
+    assert found.manifest["config"]["properties"]["p"]["enum"] == ["value"]
+
+
+@pytest.mark.parametrize("values", [{"examples": ["soon", "later"]}, {"default": "soon"}])
+def test_values_that_break_a_format_stay_without_it(tmp_path: Path, values: Any) -> None:
+    found = schema_import(tmp_path, {"type": "string", "format": "date", **values})
+    assert found.manifest["config"]["properties"]["p"] == {"type": "string", **values}
+    assert [note.code for note in found.notes if note.outcome == "repaired"] == ["RVN821"]
+
+
+@pytest.mark.parametrize(
+    ("format_name", "word"),
+    [("openapi", "paths"), ("json-schema", "properties"), ("conduit", "part")],
+)
+def test_a_file_that_is_too_large_is_told_how_to_become_smaller(
+    tmp_path: Path, format_name: str, word: str
+) -> None:
+    (tmp_path / "large.json").write_bytes(b" " * (8 * 1024 * 1024 + 1))
+    with pytest.raises(InputError) as refused:
+        import_file(format_name, tmp_path / "large.json")
+    [problem] = refused.value.problems
+    assert problem.code == "RVN102"
+    assert word in problem.hint
+
+
+def test_a_schema_of_another_type_is_told_what_to_write(tmp_path: Path) -> None:
+    (tmp_path / "spec.json").write_text('{"type": "string"}', encoding="utf-8")
+    with pytest.raises(InputError) as refused:
+        import_file("json-schema", tmp_path / "spec.json")
+    assert "type: object" in refused.value.problems[0].hint
+
+
+def singer_import(folder: Path, settings: list[Any], groups: Any = None, **more: Any) -> Imported:
+    plugin = {"name": "tap-x", "settings": settings, "settings_group_validation": groups}
+    (folder / "plugin.json").write_text(json.dumps(plugin), encoding="utf-8")
+    return import_file("singer-settings", folder / "plugin.json", **more)
+
+
+def test_a_default_that_is_left_out_is_not_present_for_a_group(tmp_path: Path) -> None:
+    settings = [{"name": "a", "kind": "integer", "value": "many"}, {"name": "b"}]
+    found = singer_import(tmp_path, settings, [["a"], ["b"]])
+    assert "RVN833" in {note.code for note in found.notes}
+    assert found.manifest["rules"] == [{"require_any": ["a", "b"]}]
+    assert found.manifest["tests"]["valid"]["minimal"].keys() & {"a", "b"}
+
+
+@pytest.mark.parametrize(
+    ("names", "rule"),
+    [
+        (("a..b", "c..d"), {"require_any": ["a..b", "c..d"]}),
+        (("a/b.c", "a/b.d"), {"require_any": ["c", "d"], "at": "/a~1b"}),
+        (("a~b.c", "a~b.d"), {"require_any": ["c", "d"], "at": "/a~0b"}),
+        (("x.y.c", "x.y.d"), {"require_any": ["c", "d"], "at": "/x/y"}),
+    ],
+)
+def test_a_group_inside_of_an_object_becomes_a_rule_there(
+    tmp_path: Path, names: tuple[str, str], rule: Any
+) -> None:
+    found = singer_import(tmp_path, [{"name": name} for name in names], [[names[0]], [names[1]]])
+    assert found.manifest["rules"] == [rule]
+    assert [note.code for note in found.notes if note.outcome == "dropped"] == []
+
+
+def test_a_group_inside_of_a_map_is_dropped_by_name(tmp_path: Path) -> None:
+    settings = [{"name": "a.*.b"}, {"name": "a.*.c"}]
+    for groups in ([["a.*.b"], ["a.*.c"]], [["a.*.b"]]):
+        found = singer_import(tmp_path, settings, groups)
+        assert "rules" not in found.manifest
+        [note] = [note for note in found.notes if note.outcome == "dropped"]
+        assert (note.code, note.message) == ("RVN830", "a group inside of a map has no counterpart")
+
+
+def test_a_list_of_settings_stays_open_unless_asked(tmp_path: Path) -> None:
+    settings = [{"name": "a"}, {"name": "b.c"}, {"name": "m.*", "kind": "integer"}]
+    config = singer_import(tmp_path, settings).manifest["config"]
+    assert config["additionalProperties"] is True
+    assert config["properties"]["b"]["additionalProperties"] is True
+    assert config["properties"]["m"]["additionalProperties"] == {"type": "integer"}
+    closed = singer_import(tmp_path, settings, closed=True)
+    assert "additionalProperties" not in closed.manifest["config"]
+    assert "RVN819" in {note.code for note in closed.notes}
+
+
+@pytest.mark.parametrize(
+    ("kind", "word"),
+    [
+        ("string", "maxLength"),
+        ("array", "maxItems"),
+        ("object", "maxProperties"),
+        ("integer", "maximum"),
+    ],
+)
+def test_a_bound_means_that_of_its_type(tmp_path: Path, kind: str, word: str) -> None:
+    declared = schema_import(tmp_path, {"type": kind, "max": 3}).manifest["config"]["properties"]
+    assert declared["p"][word] == 3

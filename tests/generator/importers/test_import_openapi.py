@@ -345,3 +345,42 @@ def test_any_document_is_imported_or_refused(at: tuple[Any, ...], other: Any) ->
         found = {(problem.code, problem.line) for problem in error.problems}
         if found != {("RVN840", 1)}:
             raise
+
+
+def test_what_a_source_has_no_use_for_is_no_loss() -> None:
+    item = {"$ref": "#/components/schemas/Order"}
+    one = {"200": {"content": {"application/json": {"schema": item}}}}
+    paging = [{"name": "page", "in": "query", "schema": {"type": "integer"}}]
+    paths = {
+        "/orders": {
+            **list_of(item, parameters=paging),
+            "post": {"responses": {"201": {"description": "Made"}}},
+        },
+        "/orders/{id}": {"get": {"responses": one}, "delete": {"responses": {"204": {}}}},
+    }
+    found = imported(api(paths, components={"schemas": {"Order": ITEM}}))
+    assert {"RVN876", "RVN877"} <= codes(found)
+    assert [note for note in found.notes if note.outcome == "dropped"] == []
+
+
+def test_what_only_one_operation_returns_is_a_loss() -> None:
+    other = {"type": "object", "properties": {"total": {"type": "integer"}}}
+    content = {"200": {"content": {"application/json": {"schema": other}}}}
+    paths = {"/orders": list_of(ITEM), "/summary": {"get": {"responses": content}}}
+    found = imported(api(paths))
+    assert [n.code for n in found.notes if n.outcome == "dropped"] == ["RVN854"]
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"$ref": "#/components/schemas/Gone"},
+        {"type": "array", "items": {"$ref": "#/components/schemas/Gone"}},
+        {"type": "object", "properties": {"data": {"$ref": "#/components/schemas/Gone"}}},
+    ],
+)
+def test_a_reference_that_hides_a_list_is_named(schema: Any) -> None:
+    content = {"200": {"content": {"application/json": {"schema": schema}}}}
+    found = imported(api({"/orders": {"get": {"responses": content}}}))
+    [note] = [note for note in found.notes if note.code == "RVN848"]
+    assert note.pointer.endswith("/$ref")

@@ -36,7 +36,7 @@ def test_an_api_becomes_a_manifest_file(folder: Path, capfd: pytest.CaptureFixtu
     shown = capfd.readouterr()
     wanted = (CASES / "openapi" / "shop.want.yaml").read_text(encoding="utf-8")
     assert (folder / "connector.yaml").read_text(encoding="utf-8") == wanted
-    assert "api.yaml:34:5: dropped RVN854 the operation is no GET" in shown.err
+    assert "api.yaml:53:5: dropped RVN854 the operation returns no list of objects" in shown.err
 
 
 def test_a_catalog_gives_its_streams_and_its_notes(

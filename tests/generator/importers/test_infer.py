@@ -254,7 +254,7 @@ def test_the_command_prints_what_belongs_into_a_manifest(
     }
     assert (
         shown.err
-        == "orders.jsonl: lossless RVN866 values of several types: string, integer (at /a)\n2 records read\n"
+        == "orders.jsonl: note RVN866 values of several types: string, integer (at /a)\n2 records read\n"
     )
     assert SECRET not in shown.out + shown.err
 

@@ -7,12 +7,12 @@ from typing import Final
 
 from rivven_connect.documents import split_pointer
 from rivven_generator.cases.filling import filled
-from rivven_generator.cases.judge import Judge, at, branch_index, changed
+from rivven_generator.cases.judge import Judge, at, changed
 from rivven_generator.cases.samples import Samples
 from rivven_generator.cases.sites import Key, Site, Walker
 from rivven_generator.cases.views import ABSENT, Json
 from rivven_generator.manifest import Rule
-from rivven_generator.schema.tree import resolve, tag_of
+from rivven_generator.schema.tree import branch_index, tag_of
 
 _MOST_BASES: Final = 60
 _TRIES: Final = 6
@@ -94,7 +94,7 @@ class Bases:
             for index, raw in enumerate(site.node["oneOf"]):
                 value = self._samples.branch(site.key, site.node, index, full=True)
                 if (site.key, index) not in self._seen and value is not ABSENT:
-                    constant = tag_of(resolve(self._walker.root, raw), tag)
+                    constant = tag_of(self._walker.resolved(raw), tag)
                     yield f"{where}: {constant}", site.path, value
         for rule in self._exclusive(site):
             others = {k: v for k, v in site.value.items() if k not in rule.names}
@@ -115,7 +115,7 @@ class Bases:
 
     def _whole(self, config: Json) -> Json:
         """Return the config with every optional property whose value is known, as far as it fits."""
-        root = Site("", (), (), resolve(self._walker.root, self._walker.root), config)
+        root = Site("", (), (), self._walker.resolved(self._walker.root), config)
         whole = filled(root, self._samples, self._walker)
         for rule in self._rules:
             if rule.form == "require_one":

@@ -7,12 +7,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from rivven_generator.cases.edges import MAY, MUST, SHOULD, Edge, Try, accepts, rejects
-from rivven_generator.cases.judge import branch_index
 from rivven_generator.cases.samples import Samples
 from rivven_generator.cases.sites import Site, Walker, free_name
 from rivven_generator.cases.views import ABSENT, Json
 from rivven_generator.naming import field_name
-from rivven_generator.schema.tree import resolve
+from rivven_generator.schema.tree import branch_index, resolve
 
 _LONGEST: Final = 1000
 """Most items or properties that a case may hold."""

@@ -128,8 +128,10 @@ def _groups(
                 too_long.add(identity)
                 continue
             room -= length
-            group = groups.setdefault(identity, _Group(to_pointer(site.path), edge, []))
-            group.tries += edge.tries
+            if identity in groups:
+                groups[identity].tries += edge.tries
+            else:
+                groups[identity] = _Group(to_pointer(site.path), edge, [*edge.tries])
     kept = [group for identity, group in groups.items() if identity not in left_out]
     return kept, len(too_long - groups.keys())
 

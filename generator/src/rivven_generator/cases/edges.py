@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Iterator
-from typing import Final
+from typing import Final, NamedTuple
 
 from rivven_generator.cases.sites import Path, Site
 from rivven_generator.cases.views import Json
@@ -17,8 +17,7 @@ MAY: Final = 2
 """One more of the same kind."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Try:
+class Try(NamedTuple):
     """One value at one path of a base."""
 
     base: str

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from rivven_generator.cases.judge import branch_index
 from rivven_generator.cases.samples import Samples
 from rivven_generator.cases.sites import Site, Walker
 from rivven_generator.cases.views import ABSENT, Json
-from rivven_generator.schema.tree import resolve
+from rivven_generator.schema.tree import branch_index
 
 
 def filled(site: Site, samples: Samples, walker: Walker) -> Json:
@@ -29,7 +28,7 @@ def _branch(site: Site, samples: Samples, walker: Walker) -> Json:
         return site.value
     raw, tag = site.node["oneOf"][index], site.node["discriminator"]["propertyName"]
     key = walker.child(site.key, f"|{index}", raw)
-    return filled(Site("", (), key, resolve(walker.root, raw), site.value, tag), samples, walker)
+    return filled(Site("", (), key, walker.resolved(raw), site.value, tag), samples, walker)
 
 
 def _list(site: Site, samples: Samples, walker: Walker) -> list[Json]:
@@ -58,4 +57,4 @@ def _inner(  # noqa: PLR0917 - private, and all of them are needed
     site: Site, step: str, raw: Mapping[str, Any], value: Json, samples: Samples, walker: Walker
 ) -> Json:
     key = walker.child(site.key, step, raw)
-    return filled(Site("", (), key, resolve(walker.root, raw), value), samples, walker)
+    return filled(Site("", (), key, walker.resolved(raw), value), samples, walker)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from rivven_connect.documents import split_pointer, to_pointer
 from rivven_generator.cases.views import ABSENT, Json
 from rivven_generator.manifest import JsonObject, Rule
-from rivven_generator.schema.located import located
-from rivven_generator.schema.tree import resolve, tag_of
+from rivven_generator.schema.broken import Broken, Reader
 from rivven_generator.schema.verdict import validator_of
 
 Failure = tuple[str, str]
@@ -31,8 +29,8 @@ class Judge:
     """Judges configs by a compiled schema and the rules that are in it."""
 
     def __init__(self, compiled: JsonObject, rules: Sequence[Rule]) -> None:
-        self._compiled = compiled
         self._rules = rules
+        self._reader = Reader(compiled, rules)
         self._validator = validator_of(compiled)
 
     def accepts(self, config: Json) -> bool:
@@ -59,48 +57,18 @@ class Judge:
     def failures(self, config: Json) -> set[Failure]:
         """Return every reason against `config`, as the class reports it."""
         found: dict[str, set[str]] = {}
-        for error in self._validator.iter_errors(config):
-            for pointer, rule in self._read(error, config):
-                found.setdefault(pointer, set()).add(rule)
+        for broken in self._reader.read(self._validator.iter_errors(config), config):
+            pointer, rule = _as_reported(broken)
+            found.setdefault(pointer, set()).add(rule)
         return {(pointer, rule) for pointer in found for rule in _reported(found[pointer])}
 
-    def _read(self, error: Any, config: Json) -> Iterator[Failure]:
-        path, place = located(config, error.instance_path), list(error.schema_path)
-        kind = error.kind.name
-        if place[0] == "allOf":
-            rule = self._rules[place[1]]
-            yield to_pointer(split_pointer(rule.at)), rule.form
-        elif kind == "required":
-            yield to_pointer([*path, error.kind.property]), "required"
-        elif kind == "additionalProperties":
-            yield from ((to_pointer([*path, n]), kind) for n in error.kind.unexpected)
-        elif kind == "falseSchema":  # an object that declares nothing; the error names no property
-            yield from (
-                (to_pointer([*path, name]), "additionalProperties") for name in at(config, path)
-            )
-        elif kind == "oneOf":
-            yield from self._read_union(error, config)
-        else:
-            yield to_pointer(path), str(place[-1])
 
-    def _read_union(self, error: Any, config: Json) -> Iterator[Failure]:
-        union = at(self._compiled, located(self._compiled, error.schema_path)[:-1])
-        index = branch_index(self._compiled, union, error.instance)
-        if index is None:
-            yield to_pointer(located(config, error.instance_path)), "oneOf"
-        else:
-            for inner in error.kind.context[index]:
-                yield from self._read(inner, config)
-
-
-def branch_index(root: Mapping[str, Any], union: Mapping[str, Any], value: Json) -> int | None:
-    """Return which branch of a tagged union the value means, or None."""
-    tag = union["discriminator"]["propertyName"]
-    given = value.get(tag) if isinstance(value, dict) else None
-    if not isinstance(given, str):
-        return None
-    tags = [tag_of(resolve(root, branch), tag) for branch in union["oneOf"]]
-    return tags.index(given) if given in tags else None
+def _as_reported(broken: Broken) -> Failure:
+    """Return the place that a class names, and the rule."""
+    if broken.rule is not None:
+        return to_pointer(split_pointer(broken.rule.at)), broken.keyword
+    names = () if broken.name is None else (broken.name,)
+    return to_pointer((*broken.path, *names)), broken.keyword
 
 
 def at(config: Json, path: Sequence[str | int]) -> Json:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -121,9 +120,7 @@ class _Subject:
         bare = {name: value for name, value in wanted.items() if name not in self._beside}
         others = [bare] if bare != wanted else []
         others += [{**bare, name: v} for name in self._beside for v in self._values(name)[:1]]
-        last = [
-            dataclasses.replace(t, is_last_resort=True) for o in others for t in self._smallest(o)
-        ]
+        last = [t._replace(is_last_resort=True) for o in others for t in self._smallest(o)]
         return (*self._smallest(wanted), *last)
 
     def _values(self, name: str) -> list[Json]:

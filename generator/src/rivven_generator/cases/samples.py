@@ -6,11 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from rivven_generator.cases import texts
-from rivven_generator.cases.judge import branch_index
 from rivven_generator.cases.numbers import some_numbers
 from rivven_generator.cases.sites import Key, Walker
 from rivven_generator.cases.views import ABSENT, Json
-from rivven_generator.schema.tree import resolve
+from rivven_generator.schema.tree import branch_index
 from rivven_generator.schema.verdict import validator_of
 from rivven_generator.schema.vocabulary import BUILT_IN_VALIDATORS, is_nullable, types_of
 
@@ -48,7 +47,7 @@ class Samples:
         """Return a few values for the place, best first."""
         if (key, full) not in self._found:
             self._found[key, full] = []  # a schema that contains itself ends here
-            node = resolve(self._root, raw)
+            node = self._walker.resolved(raw)
             if len(key) <= 2 * _DEEPEST:
                 self._found[key, full] = self._distinct(
                     self._candidates(key, node, full=full), node
@@ -62,7 +61,7 @@ class Samples:
         found = self.some(key, raw)
         if not unique:
             return found[:1] * count
-        node = resolve(self._root, raw)
+        node = self._walker.resolved(raw)
         if len(found) < count and not self.is_authors(node):
             more = self._variations(found, node, count)
             found = self._distinct(iter([*found, *more]), node, most=count)
@@ -216,7 +215,7 @@ class Samples:
         """Return a value of one branch of a union, or `ABSENT`."""
         raw = node["oneOf"][index]
         inner = self._walker.child(key, f"|{index}", raw)
-        branch, tag = resolve(self._root, raw), node["discriminator"]["propertyName"]
+        branch, tag = self._walker.resolved(raw), node["discriminator"]["propertyName"]
         start = {tag: branch["properties"][tag]["const"]}
         return self.complete(inner, branch, start, optional=full)
 
@@ -239,7 +238,7 @@ class Samples:
             yield value + number * step
             yield value - number * step
         elif isinstance(value, list):
-            items = resolve(self._root, node.get("items", {}))
+            items = self._walker.resolved(node.get("items", {}))
             for index, item in enumerate(value[:1]):
                 for other in self._fitting_variation(item, number, items):
                     yield [other, *value[index + 1 :]]
@@ -252,14 +251,14 @@ class Samples:
     def _fitting_variation(
         self, value: Json, number: int, raw: Mapping[str, Any]
     ) -> Iterator[Json]:
-        node = resolve(self._root, raw)
+        node = self._walker.resolved(raw)
         yield from (o for o in self._variation(value, number, node) if self.fits(node, o))
 
     def _declared(self, value: Mapping[str, Json], node: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return the schemas of an object's properties, in the branch of a union that it means."""
         if "oneOf" in node:
             index = branch_index(self._root, node, value)
-            node = {} if index is None else resolve(self._root, node["oneOf"][index])
+            node = {} if index is None else self._walker.resolved(node["oneOf"][index])
         extra = node.get("additionalProperties")
         others = dict.fromkeys(value, extra if isinstance(extra, Mapping) else {})
         return {**others, **node.get("properties", {})}

@@ -6,9 +6,8 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, TypeAlias
 
-from rivven_generator.cases.judge import branch_index
 from rivven_generator.cases.views import ABSENT, Json
-from rivven_generator.schema.tree import final_definition, resolve
+from rivven_generator.schema.tree import branch_index, final_definition, resolve
 from rivven_generator.schema.vocabulary import BUILT_IN_VALIDATORS
 
 Key: TypeAlias = tuple[str, ...]
@@ -46,7 +45,15 @@ class Walker:
 
     def __init__(self, root: Mapping[str, Any]) -> None:
         self.root = root
-        self._definitions: dict[str, str] = {}
+        self._resolved: dict[int, tuple[Mapping[str, Any], Mapping[str, Any]]] = {}
+
+    def resolved(self, raw: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the schema `raw` without references: each time the same object."""
+        if "$ref" not in raw:
+            return raw
+        if id(raw) not in self._resolved:
+            self._resolved[id(raw)] = (resolve(self.root, raw), raw)  # it keeps its id taken
+        return self._resolved[id(raw)][0]
 
     def child(self, key: Key, step: str, raw: Mapping[str, Any]) -> Key:
         """Return the place of the schema `raw`, which is `step` inside the place `key`.
@@ -61,7 +68,7 @@ class Walker:
 
     def sites(self, base: str, config: Json) -> Iterator[Site]:
         """Yield every site of a config, parents first, in the schema's order."""
-        yield from self._sites(Site(base, (), (), resolve(self.root, self.root), config))
+        yield from self._sites(Site(base, (), (), self.resolved(self.root), config))
 
     def _sites(self, site: Site) -> Iterator[Site]:
         name = site.node.get("x-rivven-validator")
@@ -84,7 +91,7 @@ class Walker:
             inner = dataclasses.replace(
                 site,
                 key=self.child(site.key, f"|{index}", raw),
-                node=resolve(self.root, raw),
+                node=self.resolved(raw),
                 tag=site.node["discriminator"]["propertyName"],
             )
             yield from self._sites(inner)
@@ -114,7 +121,7 @@ class Walker:
         self, site: Site, step: str | int, mark: str, raw: Mapping[str, Any], value: Json
     ) -> Site:
         key = self.child(site.key, mark, raw)
-        node = resolve(self.root, raw)
+        node = self.resolved(raw)
         return Site(site.base, (*site.path, step), key, node, value, authors=site.authors)
 
 

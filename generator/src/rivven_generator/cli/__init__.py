@@ -23,6 +23,7 @@ COMMANDS: Final = {
     "infer": LazyCommand(
         "rivven_generator.cli.infer:infer", "Make a stream's schema from sample records."
     ),
+    "explain": LazyCommand("rivven_generator.cli.explain:explain", "Print what a code means."),
     **RUNTIME_COMMANDS,
     "schema": LazyCommand(
         "rivven_generator.cli.schema:schema", "Print a JSON Schema for editors and forms."

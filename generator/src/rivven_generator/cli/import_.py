@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from typing import TYPE_CHECKING, Literal
 
 import click
@@ -124,8 +125,8 @@ def _echo_result(imported: Imported, output: str | None) -> None:
         click.echo(manifest_yaml(manifest), nl=False)
         return
     click.echo(f"wrote {output}: {manifest['kind']} {manifest['name']}")
-    shown = f"{manifest['kind']} {manifest['name']} --manifest {output}"
-    click.echo(f"\nnext:\n  rivven new {shown}")
+    command = ["rivven", "new", manifest["kind"], manifest["name"], "--manifest", output]
+    click.echo(f"\nnext:\n  {shlex.join(command)}")
 
 
 def _echo_notes(notes: Sequence[Note], file: str) -> None:

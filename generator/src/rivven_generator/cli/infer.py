@@ -78,7 +78,9 @@ def _echo(found: Inferred, file: str) -> None:
     shown = "<stdin>" if file == "-" else escape_text(file)
     for note in found.notes:
         at = f" (at {escape_text(note.pointer)})" if note.pointer else ""
-        click.echo(f"{shown}: {note.outcome} {note.code} {note.message}{at}", err=True)
+        # All records of the sample are valid anyhow: here, lossless says nothing.
+        word = "note" if note.outcome == "lossless" else note.outcome
+        click.echo(f"{shown}: {word} {note.code} {note.message}{at}", err=True)
     counted = "1 record" if found.records == 1 else f"{found.records} records"
     click.echo(f"{counted} read", err=True)
     click.echo(manifest_yaml({"streams": [found.stream]}).lstrip("\n"), nl=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import shlex
 import sys
 from typing import TYPE_CHECKING, Literal
 
@@ -79,9 +80,10 @@ def _echo(request: Request, result: Scaffolded) -> None:
         for line in result.embedding:
             click.echo(f"  {line}")
     place = os.path.relpath(request.folder)
-    click.echo(f"\nnext:\n  rivven test {place}")
+    quoted = shlex.quote(place)
+    click.echo(f"\nnext:\n  rivven test {quoted}")
     if request.manifest is None:
-        click.echo(f"  edit {place}/connector.yaml, then: rivven generate {place}")
+        click.echo(f"  edit {place}/connector.yaml, then: rivven generate {quoted}")
 
 
 def _echo_json(result: Scaffolded) -> None:

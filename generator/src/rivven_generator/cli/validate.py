@@ -14,16 +14,23 @@ from rivven_generator.load import LoadedManifest, load_manifest
 _BAD_INPUT = 2
 
 
-@click.command()
+@click.command(
+    help="""Check a connector.yaml and say what is wrong, where, and how to fix it.
+
+    PATH is the manifest or its folder; the default is the current folder. Nothing of the connector
+    is imported and nothing is written. Exit code 2 means that there are errors; `rivven explain
+    CODE` says more about one.
+
+    \b
+    Example:
+      rivven validate connector.yaml
+    """,
+)
 @click.argument("path", metavar="[DIR|FILE]", default=".", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @click.pass_context
 def validate(context: click.Context, path: Path, *, as_json: bool) -> None:
-    """Check a connector.yaml and say what is wrong, where, and how to fix it.
-
-    PATH is the manifest or its folder; the default is the current folder. Nothing of the connector
-    is imported and nothing is written. Exit code 2 means that there are errors.
-    """
+    """Print what is wrong with the manifest, or what it describes."""
     try:
         loaded = load_manifest(path)
     except InputError as error:

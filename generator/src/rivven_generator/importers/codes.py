@@ -39,7 +39,7 @@ _REPAIRED = {
     "RVN818": "name is not one that a manifest may have",
     "RVN819": "object was closed",
     "RVN820": "text held characters that a manifest must not hold",
-    "RVN821": "format contradicts the examples",
+    "RVN821": "format contradicts examples or pattern",
     "RVN822": "dotted name became a nested object",
     "RVN823": "value stands twice in a list",
     "RVN824": "branches of `oneOf` overlap",
@@ -64,6 +64,8 @@ _STREAMS_LOSSLESS = {
     "RVN865": "field that could be the primary key or the cursor",
     "RVN866": "field with values of several types",
     "RVN867": "object whose keys are values",
+    "RVN876": "operation that the streams do not need",
+    "RVN877": "parameter that turns pages",
 }
 _STREAMS_REPAIRED = {
     "RVN842": "parts under `allOf` are merged",

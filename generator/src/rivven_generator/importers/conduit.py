@@ -54,7 +54,7 @@ def import_conduit(
     parameters, found_kind = _parameters(document, spec, at, kind, notes)
     origins: dict[int, Path] = {}
     settings = [_setting(n, raw, where, notes, document) for n, raw, where in parameters]
-    config = nested(settings, notes, origins)
+    config = nested(settings, notes, origins, is_open=False)
     draft = head(
         found_kind,
         name or connector_name([spec.get("name"), path_stem(document.path)], (*at, "name"), notes),

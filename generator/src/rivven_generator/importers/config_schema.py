@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 from rivven_connect.documents import Document, InputError, escape_text, to_pointer
 from rivven_generator.importers.flattening import Flat, Flattening
@@ -66,7 +66,9 @@ class ConfigSchema:
             raw = raw[key]
         found = self._inline(raw, self._base, ())
         if types_of(found) != {"object"}:
-            self._refuse("RVN890", "the schema of a config must describe an object", self._base)
+            message = "the schema of a config must describe an object"
+            hint = "write `type: object`, and the value as one of its `properties`"
+            raise InputError([self._document.problem("RVN890", message, self._base, hint=hint)])
         found["type"] = "object"
         definitions: Schema = {}
         while waiting := [p for p, n in self._references.named().items() if n not in definitions]:
@@ -83,9 +85,6 @@ class ConfigSchema:
         for key in path:
             value = value[key]
         return value
-
-    def _refuse(self, code: str, message: str, at: Path) -> NoReturn:
-        raise InputError([self._document.problem(code, message, at)])
 
     def _schema(self, raw: Any, at: Path, keys: Keys) -> Schema:
         """Return one schema in our vocabulary; a reference to an object stays one."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any, Final
 
 from rivven_connect.documents import escape_text
@@ -24,28 +25,37 @@ class Setting:
     required: bool = False
 
 
-def nested(settings: list[Setting], notes: Notes, origins: dict[int, Path]) -> Schema:
+def steps_of(name: str) -> list[str]:
+    """Return the keys that a name leads through; `a..b` is a name and no way."""
+    steps = name.split(".")
+    return steps if all(steps) else [name]
+
+
+def nested(
+    settings: Sequence[Setting], notes: Notes, origins: dict[int, Path], *, is_open: bool
+) -> Schema:
     """Return the object that all settings together describe; `a.*.b` is a map of objects.
 
-    A setting whose place is taken by one of another kind is left out, with a note.
+    A setting whose place is taken by one of another kind is left out, with a note. With `is_open`,
+    objects accept what is not declared as well.
     """
     root: Schema = {"type": "object"}
     for setting in settings:
-        steps = setting.name.split(".")
+        steps = steps_of(setting.name)
         if len(steps) > _MOST_STEPS:
             shown = escape_text(setting.name, limit=80)
             notes.add("RVN837", f"`{shown}` is nested too deep for a manifest", setting.at)
             continue
-        if len(steps) > 1 and all(steps):
+        if len(steps) > 1:
             shown = escape_text(setting.name, limit=80)
             notes.add("RVN822", f"`{shown}` became `{steps[-1]}` inside of an object", setting.at)
-        elif len(steps) > 1:
-            steps = [setting.name]
         if not _put(root, steps, setting, origins):
             shown = escape_text(setting.name, limit=80)
             notes.add("RVN837", f"the place of `{shown}` is taken by another setting", setting.at)
         origins[id(setting.schema)] = setting.at
     _ordered(root)
+    if is_open:
+        _open(root)
     for declared in root.get("properties", {}).values():
         _complete(declared)
     return root
@@ -111,3 +121,14 @@ def _ordered(node: Schema) -> None:
                 found[word] = found.pop(word)
         inner = [*found.get("properties", {}).values(), found.get("additionalProperties")]
         waiting += [one for one in inner if isinstance(one, dict)]
+
+
+def _open(node: Schema) -> None:
+    """Let each object that is no map accept properties that are not declared."""
+    waiting = [node]
+    while waiting:
+        found = waiting.pop()
+        if found.get("type") == "object":
+            waiting += found.get("properties", {}).values()
+            extra = found.setdefault("additionalProperties", True)
+            waiting += [extra] if isinstance(extra, dict) else []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -9,12 +10,16 @@ from typing import Any, Final
 from rivven_connect.documents import Document, InputError, Problem, parse_document, split_pointer
 from rivven_generator.importers.mending import drop_underivable, mend, node_at
 from rivven_generator.importers.notes import Imported, Notes, Path
+from rivven_generator.importers.patterns import settle_patterns
 from rivven_generator.importers.yaml_text import manifest_yaml
 from rivven_generator.lint.limits import FILE_LIMITS
 from rivven_generator.load import MANIFEST_FILE, check_manifest
 from rivven_generator.schema import minimal_config
 
 _ROUNDS: Final = 40
+_MOST: Final = 100
+"""Problems of a refusal."""
+_LESS: Final = "import a part of the file: fewer settings, or shorter lists of values"
 _EXAMPLES: Final = "RVN326"
 _PLACE: Final = re.compile(r" (?:at )?\(?line [0-9]+, column [0-9]+\)?")
 _DONE: Final = {
@@ -38,22 +43,55 @@ def finished(
     Raises:
         InputError: something is refused that cannot be left out.
     """
+    _refuse_much(draft, document)
+    settle_patterns(draft["config"], notes, origins)
     for _ in range(_ROUNDS):
         problems, example = _verdict(draft)
         if not problems:
             if example:
                 draft["tests"] = {"valid": {"minimal": example}}
+            problems = _unreadable(draft)
+            if problems:
+                break
             return Imported(draft, notes.sorted())
         if not _mend_all(draft, problems, notes, origins):
             break
-    raise InputError([_at_home(problem, draft, document, origins) for problem in problems])
+    found = [_at_home(problem, draft, document, origins) for problem in problems]
+    raise InputError(sorted(found, key=lambda problem: (problem.line, problem.column))[:_MOST])
+
+
+def _refuse_much(draft: dict[str, Any], document: Document) -> None:
+    """Refuse what holds more than a manifest may before any rule looks at it."""
+    values, waiting = 0, [draft]
+    while waiting and values <= FILE_LIMITS.max_values:
+        found: Any = waiting.pop()
+        values += 1
+        waiting += (
+            found.values() if isinstance(found, dict) else found if isinstance(found, list) else ()
+        )
+    if waiting:
+        message = f"the manifest would hold more than {FILE_LIMITS.max_values} values"
+        raise InputError([document.problem("RVN102", message, (), hint=_LESS)])
+
+
+def _unreadable(draft: dict[str, Any]) -> Sequence[Problem]:
+    """Return why the draft cannot be read again once it is written; mostly, nothing."""
+    try:
+        parse_document(manifest_yaml(draft), path=MANIFEST_FILE, limits=FILE_LIMITS)
+    except InputError as error:
+        return error.problems
+    return ()
 
 
 def _verdict(draft: dict[str, Any]) -> tuple[Sequence[Problem], Any]:
-    """Return what is wrong with the draft, and a config that it accepts."""
+    """Return all that is wrong with the draft, and a config that it accepts.
+
+    The rules look at the draft itself: where in a text it would stand means nothing to anybody yet.
+    """
+    unwritten = parse_document("{}", path=MANIFEST_FILE)
+    document = dataclasses.replace(unwritten, value=draft)
     try:
-        text = manifest_yaml(draft)
-        loaded = check_manifest(parse_document(text, path=MANIFEST_FILE, limits=FILE_LIMITS))
+        loaded = check_manifest(document, most_per_rule=FILE_LIMITS.max_values)
     except InputError as error:
         return error.problems, None
     broken = [problem for problem in loaded.warnings if problem.code == _EXAMPLES]
@@ -64,18 +102,27 @@ def _mend_all(
     draft: dict[str, Any], problems: Sequence[Problem], notes: Notes, origins: Mapping[int, Path]
 ) -> bool:
     """Mend from the end, so that the places of list items stay true; return whether any was."""
-    mended = False
-    for problem in sorted(problems, key=lambda p: split_pointer(p.pointer), reverse=True):
+    mended: set[str] = set()
+    underivable = False
+    for problem in sorted(problems, key=_from_the_end, reverse=True):
         if problem.code == "RVN423":
-            mended |= _drop_underivable(draft, notes, origins)
+            underivable |= _drop_underivable(draft, notes, origins)
+            continue
+        if problem.pointer in mended:  # what stood there is gone; another may stand there now
             continue
         place = _origin(draft, problem, origins)
         code = mend(draft, problem)
         if code:
-            mended = True
+            mended.add(problem.pointer)
             message = f"{_without_places(problem.message)}{_DONE.get(code, '')}"
             notes.add(code, message, place)
-    return mended
+    return underivable or bool(mended)
+
+
+def _from_the_end(problem: Problem) -> list[tuple[int, str]]:
+    """Order places by their steps, with the items of a list as numbers."""
+    steps = split_pointer(problem.pointer)
+    return [(int(step) if step.isdecimal() and len(step) < 9 else 0, step) for step in steps]
 
 
 def _without_places(message: str) -> str:
@@ -86,12 +133,10 @@ def _without_places(message: str) -> str:
 def _drop_underivable(draft: dict[str, Any], notes: Notes, origins: Mapping[int, Path]) -> bool:
     """Without an example a connector has no tests, so what no example can be made of has to go."""
     found = drop_underivable(draft)
-    if found is None:
-        return False
-    schema, word = found
-    place = (*origins.get(id(schema), ()), word)
-    notes.add("RVN835", f"no example could be made up for it; the {word} was left out", place)
-    return True
+    for schema, word in found:
+        place = (*origins.get(id(schema), ()), word)
+        notes.add("RVN835", f"no example could be made up for it; the {word} was left out", place)
+    return bool(found)
 
 
 def _origin(draft: dict[str, Any], problem: Problem, origins: Mapping[int, Path]) -> Path:

@@ -20,6 +20,11 @@ _IMPORTERS: Final = {
     "json-schema": "json_schema:import_json_schema",
     "openapi": "openapi:import_openapi",
 }
+_SMALLER: Final = {
+    "openapi": "keep the `paths` that are to be read, and the schemas that they name, in a copy",
+    "json-schema": "keep the properties that are needed, and the definitions that they name, in a copy",
+}
+"""Format -> how a file that is too large becomes a smaller one."""
 _WRONG_FORMAT: Final = frozenset({"RVN840", "RVN890"})
 FORMATS: Final = tuple(_IMPORTERS)
 """Names of the formats, as the command line takes them."""
@@ -35,9 +40,22 @@ class Importer(Protocol):
         ...
 
 
-def load_foreign(path: Path | str) -> Document:
-    """Return a file that was not written for us, of at most 8 MiB."""
-    return load_document(path, limits=FOREIGN_LIMITS, foreign=True)
+def load_foreign(path: Path | str, format_name: str = "") -> Document:
+    """Return a file that was not written for us, of at most 8 MiB.
+
+    Raises:
+        InputError: it cannot be read, or is too large; then with what to keep of such a file.
+    """
+    try:
+        return load_document(path, limits=FOREIGN_LIMITS, foreign=True)
+    except InputError as error:
+        hint = _SMALLER.get(format_name, "keep the part of the file that is needed, in a copy")
+        raise InputError(
+            [
+                dataclasses.replace(problem, hint=hint) if problem.code == "RVN102" else problem
+                for problem in error.problems
+            ]
+        ) from error
 
 
 def import_file(
@@ -64,7 +82,7 @@ def import_file(
     importer: Importer = getattr(
         importlib.import_module(f"rivven_generator.importers.{module}"), function
     )
-    document = load_foreign(path)
+    document = load_foreign(path, format_name)
     try:
         return importer(document, kind=kind, name=name, closed=closed)
     except InputError as error:

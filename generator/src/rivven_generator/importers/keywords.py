@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from typing import Any, Final
 
 from rivven_connect.documents import escape_text
+from rivven_generator.importers.misspelt import Vocabulary, bound_of, plain
 from rivven_generator.importers.notes import Notes, Path
 from rivven_generator.schema.vocabulary import BUILT_IN_VALIDATORS, KEYWORDS
 
@@ -34,8 +34,6 @@ _RENAMED: Final = {
     "label": "title",
 }
 """Another name -> ours; notes tell those that a standard or a platform defines from errors."""
-_BOUNDS: Final = ("min", "max")
-_OF_TYPE: Final = {"string": "Length", "array": "Items"}
 _NOT_THEIRS: Final = frozenset({"definitions", "$defs", "validator", "identity"})
 """Words that mean something else in a foreign file, or stand where they are looked up."""
 _STANDARD: Final = frozenset(
@@ -61,10 +59,8 @@ _CONSTRAINTS: Final = frozenset(
     dependentSchemas contentSchema $dynamicRef $recursiveRef
     """.split()  # noqa: SIM905
 )
-_FOLDED: Final = {name.casefold(): name for name in [*KEYWORDS, "anyOf", "allOf"] if name[0] != "$"}
+_VOCABULARY: Final = Vocabulary([*(w for w in KEYWORDS if w[0] != "$"), "anyOf", "allOf"])
 _SENSITIVE: Final = frozenset({"sensitive", "issensitive", "xsensitive"})
-_NEAR: Final = 0.8
-_SHORTEST_MISSPELT: Final = 4
 
 
 def known_keywords(raw: Mapping[str, Any], at: Path, notes: Notes) -> dict[str, Any]:
@@ -111,23 +107,18 @@ def is_true(value: object) -> bool:
 def _ours(word: str, value: object, kind: object) -> str:
     """Return our name for a keyword of a schema of type `kind`, or nothing."""
     authors = word == "x-rivven-validator" and value not in BUILT_IN_VALIDATORS
-    if word in _BOUNDS:
-        return word + _OF_TYPE.get(str(kind), "imum")
+    if bound := bound_of(word, kind):
+        return bound
     if word in _RENAMED:
         return "" if authors else _RENAMED[word]
-    plain = word.casefold().replace("_", "").replace("-", "").strip(" \"':,")
-    if is_true(value) and ("secret" in plain or plain in _SENSITIVE):
+    letters = plain(word)
+    if is_true(value) and ("secret" in letters or letters in _SENSITIVE):
         return "secret"
     if word in _NOT_THEIRS or word in _HINTS or word in _CONSTRAINTS or word.startswith("x-"):
         return ""
-    if plain in _FOLDED:
-        return _FOLDED[plain]
     # Of a schema below an unknown word we cannot tell a typing error from a misplaced property.
-    clear = len(plain) >= _SHORTEST_MISSPELT and not (
-        isinstance(value, dict) and plain[0] not in "piad"
-    )
-    near = difflib.get_close_matches(plain, _FOLDED, n=1, cutoff=_NEAR) if clear else ()
-    return _FOLDED[near[0]] if near else ""
+    may_err = not isinstance(value, dict) or letters[:1] in {*"piad"}
+    return _VOCABULARY.same(word) or (_VOCABULARY.near(word) if may_err else "")
 
 
 def _may_be(keyword: str, value: object) -> bool:

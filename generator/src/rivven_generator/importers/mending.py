@@ -27,8 +27,10 @@ def mend(manifest: dict[str, Any], problem: Problem) -> str:
         return ""
     code, change = found
     steps = split_pointer(problem.pointer)
-    if problem.code in ("RVN305", "RVN326") and _drop_format(manifest, steps, problem):
-        return "RVN821"
+    if problem.code in ("RVN305", "RVN326") and "breaks `format" in problem.message:
+        dropped = _drop_format(manifest, steps, problem)
+        if dropped is not False:
+            return "RVN821" if dropped else ""
     return code if change(manifest, steps, problem) else ""
 
 
@@ -82,16 +84,20 @@ def _remove_item(word: str) -> Mend:
     return change
 
 
-def _drop_format(manifest: Node, steps: Steps, problem: Problem) -> bool:
-    """Where a schema's own values break its format, the format was only meant as a hint."""
+def _drop_format(manifest: Node, steps: Steps, problem: Problem) -> bool | None:
+    """Drop a format that a schema's own values break: it was only meant as a hint.
+
+    None where it is gone already, because of another of these values.
+    """
     word = "default" if problem.code == "RVN305" else "examples"
-    if "breaks `format`" not in problem.message or word not in steps:
+    if word not in steps:
         return False
-    holder = node_at(manifest, steps[: len(steps) - 1 - steps[::-1].index(word)])
-    if not isinstance(holder, dict) or "format" not in holder:
+    at = len(steps) - 1 - steps[::-1].index(word)
+    holder = node_at(manifest, steps[:at])
+    is_own = len(steps) - at == (1 if word == "default" else 2)
+    if not isinstance(holder, dict) or not is_own or "$ref" in holder:
         return False
-    del holder["format"]
-    return True
+    return True if holder.pop("format", None) is not None else None
 
 
 def _drop_bounds(manifest: Node, steps: Steps, _problem: Problem) -> bool:
@@ -159,18 +165,34 @@ def _cut_circle(manifest: Node, steps: Steps, _problem: Problem) -> bool:
     return True
 
 
-def drop_underivable(manifest: dict[str, Any]) -> tuple[Node, str] | None:
-    """Drop the first pattern, or else the first format, of which no example could be made up.
+def drop_underivable(manifest: dict[str, Any]) -> list[tuple[Node, str]]:
+    """Drop the patterns, or else the formats, of which no example could be made up.
 
-    Return the schema that it was taken from, and which of the two it was.
+    Those of required properties go first. Return the schemas that they were taken from, and which
+    of the two it was.
     """
     for word in ("pattern", "format"):
-        for path, node in walk(manifest["config"], ("config",)):
-            if word in node and not can_derive({**node}):
-                holder = node_at(manifest, [str(step) for step in path])
-                del holder[word]
-                return holder, word
-    return None
+        found = [
+            (_is_required(manifest, steps), node_at(manifest, steps))
+            for path, node in walk(manifest["config"], ("config",))
+            if word in node and not can_derive({**node})
+            for steps in [[str(step) for step in path]]
+        ]
+        needed = [node for required, node in found if required] or [node for _, node in found]
+        for node in needed:
+            del node[word]
+        if needed:
+            return [(node, word) for node in needed]
+    return []
+
+
+def _is_required(manifest: Node, steps: Steps) -> bool:
+    """Return whether each config has the property at `steps`."""
+    pairs = list(zip(steps[1::2], steps[2::2], strict=False))
+    return len(steps) % 2 == 1 and all(
+        word == "properties" and name in node_at(manifest, steps[: 2 * at + 1]).get("required", ())
+        for at, (word, name) in enumerate(pairs)
+    )
 
 
 def _drop_rule(manifest: Node, steps: Steps, problem: Problem) -> bool:

@@ -8,17 +8,16 @@ from typing import Any, Final
 
 from rivven_connect.documents import Document, escape_text
 from rivven_generator.importers.notes import Notes, Path
-from rivven_generator.importers.patterns import portable
+from rivven_generator.importers.patterns import written_out
 from rivven_generator.importers.texts import clean_text
 from rivven_generator.importers.values import as_bound, as_count, as_typed
 from rivven_generator.schema import validator_of
-from rivven_generator.schema.pattern_samples import samples
 from rivven_generator.schema.vocabulary import COUNTS, FORMATS, KEYWORDS, is_nullable, types_of
 
 _BOUNDS: Final = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf")
 _FLAGS: Final = ("uniqueItems", "deprecated", "secret", "identity")
-_FIXED_FORMS: Final = frozenset({"date", "time", "date-time", "uuid", "ipv4", "ipv6", "duration"})
-"""Formats whose texts look alike: a few that match a pattern show what all that do are."""
+_MOST_CHARACTERS: Final = 1_000
+"""Of a pattern that is only asked whether it says anything."""
 _PARTS: Final = frozenset(
     {"properties", "required", "additionalProperties", "items", "oneOf", "$defs"}
 )
@@ -43,41 +42,6 @@ def settle_scalar(node: dict[str, Any], at: Path, notes: Notes, document: Docume
             if not node[word]:
                 del node[word]
     _values(node, at, notes, document)
-    _portable_pattern(node, at, notes)
-    _format_beside_pattern(node, at, notes)
-
-
-def _portable_pattern(node: dict[str, Any], at: Path, notes: Notes) -> None:
-    pattern = node.get("pattern")
-    if isinstance(pattern, str) and (changed := portable(pattern)) != pattern:
-        node["pattern"] = changed
-        notes.add("RVN826", "the pattern was written in another dialect", (*at, "pattern"))
-
-
-def _format_beside_pattern(node: dict[str, Any], at: Path, notes: Notes) -> None:
-    """A pattern for whole texts of another form than the format is meant; the format was a hint."""
-    pattern, name = node.get("pattern"), node.get("format")
-    if name not in _FIXED_FORMS or not isinstance(pattern, str) or not _is_anchored(pattern):
-        return
-    matches = validator_of({"pattern": pattern}) if _compiles(pattern) else None
-    texts = [text for text in samples(pattern) if matches and matches.is_valid(text)]
-    of_format = validator_of({"format": name})
-    if texts and not any(of_format.is_valid(text) for text in texts):
-        del node["format"]
-        message = f"texts that match the pattern are no {name}; the format was left out"
-        notes.add("RVN821", message, (*at, "format"))
-
-
-def _is_anchored(pattern: str) -> bool:
-    return pattern.startswith("^") and pattern.endswith("$") and not pattern.endswith("\\$")
-
-
-def _compiles(pattern: str) -> bool:
-    try:
-        validator_of({"pattern": pattern})
-    except ValueError:
-        return False
-    return True
 
 
 def _exclusive_bounds(node: dict[str, Any]) -> None:
@@ -109,7 +73,7 @@ def _applicable(node: dict[str, Any], at: Path, notes: Notes) -> None:
 def _says_nothing(word: str, value: object, node: dict[str, Any]) -> bool:
     """Whether the values that are listed fulfil the keyword anyhow."""
     listed = [node["const"]] if "const" in node else node.get("enum")
-    if not isinstance(listed, list) or not listed:
+    if not isinstance(listed, list) or not listed or written_out(str(value)) > _MOST_CHARACTERS:
         return False
     try:
         holds = validator_of({word: value})

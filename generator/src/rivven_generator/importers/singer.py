@@ -5,11 +5,12 @@ Source: Meltano, plugin definition syntax (`settings`, `kind`, `settings_group_v
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
-from rivven_connect.documents import Document, InputError, escape_text
+from rivven_connect.documents import Document, InputError, escape_text, to_pointer
 from rivven_generator.importers.config_schema import ConfigSchema
-from rivven_generator.importers.dotted import Setting, nested
+from rivven_generator.importers.dotted import Setting, nested, steps_of
 from rivven_generator.importers.finishing import finished
 from rivven_generator.importers.groups import clauses_of
 from rivven_generator.importers.metadata import connector_name, head, path_stem
@@ -53,17 +54,24 @@ def import_singer(
 ) -> Imported:
     """Return the manifest of a Singer tap (a source) or target (a sink).
 
+    Meltano hands on settings that a plugin does not declare, so the config is open unless `closed`.
+
     Raises:
         InputError: the file declares no settings.
     """
     notes = Notes(document)
     plugin, at, known_kind = _plugin(document, name, kind, notes)
     origins: dict[int, Path] = {}
+    place: Path = (*at, "settings")
+    settings: list[Setting] = []
     if isinstance(plugin["settings"], dict):
-        schema = ConfigSchema(document, (*at, "settings"), notes, closed=closed)
+        schema = ConfigSchema(document, place, notes, closed=closed)
         config, rules, origins = schema.convert(), schema.rules, schema.origins
     else:
-        config, rules = _settings(plugin, at, notes, document, origins)
+        settings, rules = _settings(plugin, at, notes, document), []
+        config = nested(settings, notes, origins, is_open=not closed)
+        if closed:
+            notes.add("RVN819", "the config accepts its own settings only", place)
     candidates = [plugin.get("name"), plugin.get("namespace"), path_stem(document.path)]
     plugin_name = str(plugin.get("name", ""))
     sink = plugin_name.startswith("target-") or str(plugin.get("plugin_type")) == "loaders"
@@ -83,7 +91,15 @@ def import_singer(
     draft["config"] = config
     if rules:
         draft["rules"] = rules
-    return finished(draft, document, notes, origins)
+    imported = finished(draft, document, notes, origins)
+    if not settings or not _group_names(plugin):
+        return imported
+    # Which settings have a default, the groups have to know when all that is wrong is mended.
+    draft.pop("tests", None)
+    required, draft["rules"] = _groups(plugin, at, settings, notes)
+    settings = [Setting(s.name, s.schema, s.at, s.required or s.name in required) for s in settings]
+    draft["config"] = nested(settings, notes, origins, is_open=not closed)
+    return finished({w: v for w, v in draft.items() if v != []}, document, notes, origins)
 
 
 def _plugin(
@@ -121,9 +137,7 @@ def _plugins(value: dict[str, Any]) -> list[tuple[dict[str, Any], Path, Kind | N
     ]
 
 
-def _settings(
-    plugin: dict[str, Any], at: Path, notes: Notes, document: Document, origins: dict[int, Path]
-) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+def _settings(plugin: dict[str, Any], at: Path, notes: Notes, document: Document) -> list[Setting]:
     settings: list[Setting] = []
     for index, raw in enumerate(plugin["settings"]):
         place = (*at, "settings", index)
@@ -133,11 +147,7 @@ def _settings(
             settings.append(Setting(raw["name"], schema, place, is_required))
         else:
             notes.add("RVN839", "a setting without a name was left out", place)
-    names = {setting.name for setting in settings}
-    defaults = {setting.name for setting in settings if "default" in setting.schema}
-    required, rules = _groups(plugin, at, names, defaults, notes)
-    settings = [Setting(s.name, s.schema, s.at, s.required or s.name in required) for s in settings]
-    return nested(settings, notes, origins), rules
+    return settings
 
 
 def _schema(raw: dict[str, Any], at: Path, notes: Notes, document: Document) -> dict[str, Any]:
@@ -195,35 +205,43 @@ def _default(node: dict[str, Any], raw: dict[str, Any], at: Path, notes: Notes) 
         node["default"] = value
 
 
+def _group_names(plugin: dict[str, Any]) -> list[list[str]]:
+    """Return the groups of `settings_group_validation`, one of which has to be complete."""
+    raw = plugin.get("settings_group_validation")
+    groups = [g for g in raw if isinstance(g, list)] if isinstance(raw, list) else []
+    return [[str(name) for name in group] for group in groups]
+
+
 def _groups(
-    plugin: dict[str, Any], at: Path, names: set[str], defaults: set[str], notes: Notes
+    plugin: dict[str, Any], at: Path, settings: Sequence[Setting], notes: Notes
 ) -> tuple[set[str], list[dict[str, Any]]]:
     """Return what `settings_group_validation` requires anyhow, and rules for the rest."""
     place = (*at, "settings_group_validation")
-    raw = plugin.get("settings_group_validation")
-    groups = [g for g in raw if isinstance(g, list)] if isinstance(raw, list) else []
-    named = [[str(name) for name in group] for group in groups]
-    known = [[name for name in group if name in names] for group in named]
-    unknown = {name for group in named for name in group} - names
-    for name in sorted(unknown):
+    names = {setting.name for setting in settings}
+    defaults = {setting.name for setting in settings if "default" in setting.schema}
+    groups = _group_names(plugin)
+    for name in sorted({name for group in groups for name in group} - names):
         shown = escape_text(name, limit=60)
         notes.add("RVN814", f"the group names `{shown}`, which is no setting", place)
-    clauses = clauses_of(known, defaults) if known else []
+    clauses = clauses_of([[name for name in group if name in names] for group in groups], defaults)
     if clauses is None:
         notes.add("RVN830", "these groups are too many to become rules", place)
         return set(), []
-    required = {clause[0] for clause in clauses if len(clause) == 1}
+    required: set[str] = set()
     rules: list[dict[str, Any]] = []
     for clause in clauses:
-        parents = {name.rpartition(".")[0] for name in clause}
-        if len(clause) == 1:
-            continue
-        if len(parents) > 1:
+        ways = [steps_of(name) for name in clause]
+        parents = {tuple(way[:-1]) for way in ways}
+        if any("*" in way for way in ways):
+            notes.add("RVN830", "a group inside of a map has no counterpart", place)
+        elif len(clause) == 1:
+            required.add(clause[0])
+        elif len(parents) > 1:
             notes.add("RVN830", "a group across objects has no counterpart", place)
-            continue
-        [parent] = parents
-        rule = {"require_any": [name.rpartition(".")[2] for name in clause]}
-        rules.append(rule | ({"at": "/" + parent.replace(".", "/")} if parent else {}))
+        else:
+            pointer = to_pointer(min(parents))
+            rule = {"require_any": [way[-1] for way in ways]}
+            rules.append(rule | ({"at": pointer} if pointer else {}))
     if rules:
         notes.add("RVN803", "the groups became `required` and `require_any`", place)
     return required, rules

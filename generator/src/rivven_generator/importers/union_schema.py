@@ -10,6 +10,7 @@ from rivven_connect.documents import escape_text
 from rivven_generator.importers.combined import combined
 from rivven_generator.importers.flattening import Flat, Flattening
 from rivven_generator.importers.notes import Notes, Path
+from rivven_generator.importers.untagged import is_object, required_names, settle_untagged
 
 _ANNOTATIONS: Final = frozenset(
     {"title", "description", "examples", "deprecated", "order", "group", "default"}
@@ -193,7 +194,7 @@ def _tagged(
     nodes = [branch.node for branch in branches]
     tag = "" if wanted is None else find_tag(nodes, wanted)
     if not tag:
-        _untagged(flat, branches, at, notes)
+        settle_untagged(flat, branches, at, notes)
         return Branches()
     if flat.node.pop("nullable", None):
         notes.add("RVN831", "a tagged union cannot be null; leave it out instead", at, key=True)
@@ -208,7 +209,7 @@ def find_tag(nodes: Sequence[Node], wanted: str = "") -> str:
     `wanted` is what a discriminator names. A constant may be written as `const`, as an `enum` of
     one value, or, where that is all there is to tell branches apart, as a default.
     """
-    if not all(_is_object(node) for node in nodes):
+    if not all(is_object(node) for node in nodes):
         return ""
     names: list[str] = sorted(
         nodes[0]["properties"], key=lambda name: (name != wanted, name not in _COMMON_TAGS)
@@ -219,11 +220,6 @@ def find_tag(nodes: Sequence[Node], wanted: str = "") -> str:
             if all(isinstance(v, str) for v in values) and len(set(values)) == len(values):
                 return name
     return ""
-
-
-def _is_object(node: Node) -> bool:
-    kind = node.get("type", "object")
-    return kind in ("object", ["object"]) and isinstance(node.get("properties"), dict)
 
 
 def _constant(node: Node, name: str, *, loosely: bool) -> Any:
@@ -267,7 +263,7 @@ def _require_tag(branch: Flat, tag: str, notes: Notes) -> None:
         notes.add("RVN816", "the tag's only value became `const`", at, key=True)
     kept = {w: v for w, v in declared.items() if w not in _IMPLIED_BY_TAG | {"allOf"}}
     properties = {**branch.node["properties"], tag: {**kept, "const": constant}}
-    required = _required(branch.node)
+    required = required_names(branch.node)
     names = [name for name in required if name != tag]
     if tag not in required:
         shown = escape_text(tag, limit=60)
@@ -278,67 +274,3 @@ def _require_tag(branch: Flat, tag: str, notes: Notes) -> None:
         "required": [tag, *names],
         "properties": properties,
     }
-
-
-def _required(node: Node) -> list[str]:
-    names = node.get("required")
-    return [n for n in names if isinstance(n, str)] if isinstance(names, list) else []
-
-
-def _untagged(flat: Flat, branches: Sequence[Flat], at: Path, notes: Notes) -> None:
-    """Accept what any branch accepts, and more, since nothing tells them apart."""
-    kinds = {str(branch.node.get("type")) for branch in branches}
-    if all(_is_object(branch.node) for branch in branches):
-        notes.add("RVN831", "branches without a common tag became one object", at, key=True)
-        required = [set(_required(branch.node)) for branch in branches]
-        common = set.intersection(*required)
-        properties: Node = {}
-        for branch in branches:
-            for name, child in branch.node["properties"].items():
-                known = properties.setdefault(name, child)
-                if known != child:
-                    properties[name] = _either(known, child)
-        flat.node["type"] = "object"
-        flat.node["properties"] = properties
-        flat.node["required"] = [name for name in properties if name in common]
-    elif any(_is_secret(branch.node) for branch in branches):
-        notes.add("RVN831", "branches, one of them secret, became a secret text", at, key=True)
-        flat.node |= {"type": "string", "secret": True}
-    elif len(kinds) == 1 and (kind := branches[0].node.get("type")) is not None:
-        notes.add("RVN831", "branches of one type became that type", at, key=True)
-        flat.node["type"] = kind
-    else:
-        notes.add("RVN831", "branches of several types became any value", at, key=True)
-        flat.node["type"] = "any"
-        if any(_may_hold_secret(branch.node) for branch in branches):
-            for word in ("default", "examples"):
-                if flat.node.pop(word, None) is not None:
-                    message = f"a secret may stand in this `{word}`, so it was left out"
-                    notes.add("RVN834", message, flat.at)
-
-
-def _either(known: Any, child: Any) -> Node:
-    """Return a schema that accepts what two branches say of one property."""
-    both = set(known) == {"anyOf"} if isinstance(known, dict) else False
-    return {"anyOf": [*(known["anyOf"] if both else [known]), child]}
-
-
-def _may_hold_secret(node: Node) -> bool:
-    """Return whether a secret is marked anywhere below, or behind a reference."""
-    waiting: list[Any] = [node]
-    while waiting:
-        found = waiting.pop()
-        if isinstance(found, dict):
-            words = {str(word).casefold() for word in found}
-            if "$ref" in found or _is_secret(found) or any("secret" in word for word in words):
-                return True
-            if "writeonly" in words:
-                return True
-            waiting += found.values()
-        elif isinstance(found, list):
-            waiting += found
-    return False
-
-
-def _is_secret(node: Node) -> bool:
-    return node.get("secret") is True or node.get("format") == "password"

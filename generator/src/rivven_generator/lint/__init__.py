@@ -6,15 +6,17 @@ ones before it have established; a later family is skipped where its ground is m
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from rivven_connect.documents import Document, Problem
 from rivven_generator.lint import (
     bounds,
     cases,
     checks,
+    doubtful,
     keys,
     metadata,
     names,
@@ -36,7 +38,7 @@ from rivven_generator.manifest import Manifest
 T = TypeVar("T")
 Rule = Callable[[T], Iterator[Problem]]
 
-_MOST_PER_RULE = 100
+MOST_PER_RULE: Final = 100
 
 _SHAPE: tuple[Rule[Subject], ...] = (shape.root_is_object, shape.nodes)
 _REFERENCES: tuple[Rule[Subject], ...] = (
@@ -58,6 +60,9 @@ _MEANING: tuple[Rule[Subject], ...] = (
     names.collisions,
     names.visible,
     values.enums_are_sets,
+    doubtful.mixed_enums,
+    doubtful.dashed_names,
+    doubtful.literal_references,
     values.required_is_declared,
 )
 _VALUES: tuple[Rule[Subject], ...] = (
@@ -102,59 +107,74 @@ _JUDGED: tuple[Rule[Whole], ...] = (
 
 
 def lint(
-    document: Document, value: Any, manifest: Manifest | None, record_schemas: Mapping[int, Subject]
+    document: Document,
+    value: Any,
+    manifest: Manifest | None,
+    record_schemas: Mapping[int, Subject],
+    *,
+    most_per_rule: int = MOST_PER_RULE,
 ) -> list[Problem]:
-    """Return every problem of the manifest `value`; `manifest` is None where its structure failed."""
-    found = _run(_kinds(document, value))
-    for record in record_schemas.values():
-        found += _all((records.valid, records.references, records.spelling), record)
-    config = value.get("config")
-    subject = Subject(document, ("config",), config)
-    config_is_sound = False
-    if isinstance(config, dict) and config:
-        problems = _lint_config(subject)
-        config_is_sound = not _has_errors(problems)
-        found += problems
-    elif config == {}:
-        config_is_sound = True
-    if manifest is not None:
-        whole = Whole(manifest, Subject(document, (), value), record_schemas)
-        found += _lint_whole(whole, config_is_sound=config_is_sound)
-    return found
+    """Return every problem of the manifest `value`; `manifest` is None where its structure failed.
+
+    Of one rule, only the first `most_per_rule` are returned: nobody reads more.
+    """
+    return _Run(most_per_rule).problems(document, value, manifest, record_schemas)
 
 
-def _kinds(document: Document, value: Any) -> Iterable[Problem]:
-    return keys.of_kind(Subject(document, (), value))
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Run:
+    """One run of the rules, with at most so many problems of each."""
 
+    most: int
 
-def _lint_config(config: Subject) -> list[Problem]:
-    for ground in (_SHAPE, _REFERENCES):
-        found = _all(ground, config)
-        if _has_errors(found):
-            return found
-    found = _all(_MEANING, config)
-    uncompilable = {"RVN315", "RVN317", "RVN318"}
-    if not any(problem.code in uncompilable for problem in found):
-        found += _all(_VALUES, config)
-    return found
+    def problems(
+        self,
+        document: Document,
+        value: Any,
+        manifest: Manifest | None,
+        record_schemas: Mapping[int, Subject],
+    ) -> list[Problem]:
+        found = self._first(keys.of_kind(Subject(document, (), value)))
+        for record in record_schemas.values():
+            found += self._all((records.valid, records.references, records.spelling), record)
+        config = value.get("config")
+        config_is_sound = False
+        if isinstance(config, dict) and config:
+            problems = self._config(Subject(document, ("config",), config))
+            config_is_sound = not _has_errors(problems)
+            found += problems
+        elif config == {}:
+            config_is_sound = True
+        if manifest is not None:
+            whole = Whole(manifest, Subject(document, (), value), record_schemas)
+            found += self._whole(whole, config_is_sound=config_is_sound)
+        return found
 
+    def _config(self, config: Subject) -> list[Problem]:
+        for ground in (_SHAPE, _REFERENCES):
+            found = self._all(ground, config)
+            if _has_errors(found):
+                return found
+        found = self._all(_MEANING, config)
+        uncompilable = {"RVN315", "RVN317", "RVN318"}
+        if not any(problem.code in uncompilable for problem in found):
+            found += self._all(_VALUES, config)
+        return found
 
-def _lint_whole(whole: Whole, *, config_is_sound: bool) -> list[Problem]:
-    found = _all(_WHOLE, whole)
-    if config_is_sound:
-        about_config = _all(_WITH_CONFIG, whole)
-        found += about_config
-        if not _has_errors(about_config):
-            found += _all(_JUDGED, whole)
-    return found
+    def _whole(self, whole: Whole, *, config_is_sound: bool) -> list[Problem]:
+        found = self._all(_WHOLE, whole)
+        if config_is_sound:
+            about_config = self._all(_WITH_CONFIG, whole)
+            found += about_config
+            if not _has_errors(about_config):
+                found += self._all(_JUDGED, whole)
+        return found
 
+    def _all(self, family: Iterable[Rule[T]], subject: T) -> list[Problem]:
+        return [problem for rule in family for problem in self._first(rule(subject))]
 
-def _all(family: Iterable[Rule[T]], subject: T) -> list[Problem]:
-    return [problem for rule in family for problem in _run(rule(subject))]
-
-
-def _run(problems: Iterable[Problem]) -> list[Problem]:
-    return list(islice(problems, _MOST_PER_RULE))
+    def _first(self, problems: Iterable[Problem]) -> list[Problem]:
+        return list(islice(problems, self.most))
 
 
 def _has_errors(problems: Iterable[Problem]) -> bool:

@@ -7,7 +7,13 @@ from collections.abc import Iterator, Sequence
 from rivven_connect.documents import Problem, escape_text, split_pointer
 from rivven_generator.lint.subject import Whole
 from rivven_generator.manifest_sections import SinkSimulation
-from rivven_generator.schema import ConfigVerdict, Failure, compile_config_schema, minimal_config
+from rivven_generator.schema import (
+    ConfigVerdict,
+    Failure,
+    blocking_property,
+    compile_config_schema,
+    minimal_config,
+)
 
 _SHOWN = 3
 _REFUSING = 300
@@ -56,14 +62,19 @@ def _described(failure: Failure) -> str:
 
 def example(whole: Whole) -> Iterator[Problem]:
     """There is a valid config to show: written, or derived."""
-    if not whole.manifest.tests.valid and minimal_config(whole.manifest) is None:
-        yield whole.top.problem(
-            "RVN423",
-            "no valid config can be derived from the schema",
-            ("tests",) if "tests" in whole.top.root else ("config",),
-            key=True,
-            hint="write one under `tests.valid`",
-        )
+    if whole.manifest.tests.valid or minimal_config(whole.manifest) is not None:
+        return
+    path = blocking_property(whole.manifest)
+    named = (
+        f"`{escape_text(path[-1], limit=60)}` is required, and no value" if path else "no config"
+    )
+    yield whole.top.problem(
+        "RVN423",
+        f"{named} can be derived from the schema",
+        ("config", *path),
+        key=True,
+        hint="write a valid config under `tests.valid`",
+    )
 
 
 def simulation(whole: Whole) -> Iterator[Problem]:

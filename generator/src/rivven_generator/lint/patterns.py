@@ -17,7 +17,7 @@ from rivven_generator.schema.tree import walk
 from rivven_generator.schema.verdict import validator_of
 
 _LONGEST = 2_000
-_MOST_REPEATS = 100_000
+MOST_REPEATS = 100_000
 _REPEAT = re.compile(r"(?<=[{,])[0-9]{1,9}(?=[,}])")
 _DASH_AFTER_CLASS = re.compile(r"\[[^\]]*\\[dswDSW]-(?!\])")
 _POSIX_CLASS = re.compile(r"\[:\^?[a-z]+:\]")
@@ -32,15 +32,20 @@ def portable(config: Subject) -> Iterator[Problem]:
         pattern = node.get("pattern")
         if pattern is None:
             continue
-        repeats += sum(int(number) for number in _REPEAT.findall(pattern))
-        if repeats > _MOST_REPEATS:
-            reason = f"with those before it, it repeats more than {_MOST_REPEATS} times"
+        repeats += repeats_of(pattern)
+        if repeats > MOST_REPEATS:
+            reason = f"with those before it, it repeats more than {MOST_REPEATS} times"
             yield config.problem("RVN318", f"pattern refused: {reason}", (*path, "pattern"))
             return
         reason = reason_against(pattern)
         if reason:
             code = "RVN318" if reason in {_TOO_LONG, _TOO_LARGE} else "RVN317"
             yield config.problem(code, f"pattern refused: {reason}", (*path, "pattern"))
+
+
+def repeats_of(pattern: str) -> int:
+    """Return how often the parts of a pattern are repeated by a number, all together."""
+    return sum(int(number) for number in _REPEAT.findall(pattern))
 
 
 def anchored(config: Subject) -> Iterator[Problem]:

@@ -23,9 +23,12 @@ def names(whole: Whole) -> Iterator[Problem]:
             seen.setdefault(key, index)
         if first is not None:
             where = whole.top.place(("streams", first, "name"))
+            same = stream.name == whole.manifest.streams[first].name
             yield whole.top.problem(
                 "RVN402",
-                f"this stream and the one at {where} get the same Python name",
+                f"the stream at {where} is called the same"
+                if same
+                else f"this stream and the one at {where} get the same Python name",
                 ("streams", index, "name"),
                 hint="rename one of the two",
             )

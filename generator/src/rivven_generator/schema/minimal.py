@@ -69,8 +69,34 @@ def minimal_config(manifest: Manifest) -> JsonObject | None:
 
 def can_derive(node: JsonObject) -> bool:
     """Return whether a value for a text without references can be derived."""
+    return _is_derivable({}, node)
+
+
+def blocking_property(manifest: Manifest) -> tuple[str, ...]:
+    """Return the path, below `config`, of a required property of which no value can be derived.
+
+    It is the innermost one that is written in the object itself; empty where there is none.
+    """
+    path: tuple[str, ...] = ()
+    node: Mapping[str, Any] = manifest.config
+    while True:
+        properties = node.get("properties", {})
+        blocking = next(
+            (
+                name
+                for name in node.get("required", ())
+                if name in properties and not _is_derivable(manifest.config, properties[name])
+            ),
+            None,
+        )
+        if blocking is None:
+            return path
+        path, node = (*path, "properties", blocking), properties[blocking]
+
+
+def _is_derivable(root: Mapping[str, Any], node: Mapping[str, Any]) -> bool:
     try:
-        _Derivation({}, with_examples=True).value(node)
+        _Derivation(root, with_examples=True).value(node)
     except _CannotDerive:
         return False
     return True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import string
+from functools import lru_cache
 from typing import Final
 
 _PRINTABLE: Final = [chr(code) for code in range(0x20, 0x7F)]
@@ -84,16 +85,22 @@ def samples(pattern: str, length: int | None = None) -> list[str]:
 
     With `length`, texts of about that many characters. Who uses them has to check them.
     """
-    try:
-        tree = _Parser(pattern).whole()
-    except (_Unsupported, IndexError, ValueError, RecursionError):
-        return []
-    if max(tree.shortest(), length or 0) > _LONGEST:
+    tree = _tree(pattern)
+    if tree is None or max(tree.shortest(), length or 0) > _LONGEST:
         return []
     spares = [0, 6] if length is None else [max(0, length - tree.shortest())]
     return list(
         dict.fromkeys(tree.write(spare, choice)[0] for choice in range(4) for spare in spares)
     )
+
+
+@lru_cache(maxsize=1024)
+def _tree(pattern: str) -> _Node | None:
+    """Return what a pattern is made of; None where this sampler does not read it."""
+    try:
+        return _Parser(pattern).whole()
+    except (_Unsupported, IndexError, ValueError, RecursionError):
+        return None
 
 
 class _Parser:

@@ -90,3 +90,13 @@ def tag_of(branch: Mapping[str, Any], tag: str) -> Any:
     """Return the constant that a resolved union branch has as `tag`, or None."""
     declared = branch.get("properties", {}).get(tag, {})
     return declared.get("const") if isinstance(declared, Mapping) else None
+
+
+def branch_index(root: Mapping[str, Any], union: Mapping[str, Any], value: object) -> int | None:
+    """Return which branch of a tagged union the value means, or None."""
+    tag = union["discriminator"]["propertyName"]
+    given = value.get(tag) if isinstance(value, dict) else None
+    if not isinstance(given, str):
+        return None
+    tags = [tag_of(resolve(root, branch), tag) for branch in union["oneOf"]]
+    return tags.index(given) if given in tags else None

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import jsonschema_rs
 
 from rivven_connect.documents import to_pointer
 from rivven_generator.manifest import JsonObject, Rule
-from rivven_generator.schema.located import located
-from rivven_generator.schema.tree import resolve, tag_of
+from rivven_generator.schema.broken import Broken, Reader, value_at
 
 _PATTERN_BYTES = 10 * 1024 * 1024
 _TAG_RULES = ("discriminator", "oneOf", "enum", "const")
@@ -33,8 +31,7 @@ class ConfigVerdict:
     """Judges configs by a compiled schema; a union reports what is wrong in the branch it means."""
 
     def __init__(self, compiled: JsonObject, rules: Sequence[Rule] = ()) -> None:
-        self._compiled = compiled
-        self._rules = rules
+        self._reader = Reader(compiled, rules)
         self._validator = validator_of(compiled)
 
     def accepts(self, config: object) -> bool:
@@ -43,51 +40,27 @@ class ConfigVerdict:
 
     def failures(self, config: object) -> list[Failure]:
         """Return every reason against `config`, ordered by place; never a value of it."""
-        found: dict[Failure, None] = {}
-        for error in self._validator.iter_errors(config):
-            found.update(dict.fromkeys(self._read(error, config)))
+        errors = self._validator.iter_errors(config)
+        found = {_failure(broken, config) for broken in self._reader.read(errors, config)}
         return sorted(found, key=lambda failure: (failure.places, failure.rules))
 
-    def _read(self, error: Any, config: object) -> Iterator[Failure]:
-        path = located(config, error.instance_path)
-        kind = error.kind.name
-        if (rule := self._rule_of(error)) is not None:
-            named = [*path, error.kind.property] if kind == "required" else path
-            names = (rule.form, "require") if rule.form == "when" else (rule.form,)
-            yield Failure(tuple(dict.fromkeys(map(to_pointer, (named, path)))), names)
-        elif kind == "required":
-            yield Failure((to_pointer([*path, error.kind.property]),), ("required",))
-        elif kind == "additionalProperties":
-            for name in error.kind.unexpected:
-                yield Failure((to_pointer([*path, name]),), ("additionalProperties",))
-        elif kind == "oneOf":
-            yield from self._read_union(error, path, config)
-        else:
-            keyword = str(error.schema_path[-1]) if error.schema_path else kind
-            yield Failure((to_pointer(path),), (keyword,))
 
-    def _read_union(self, error: Any, path: list[str | int], config: object) -> Iterator[Failure]:
-        node: Any = self._compiled
-        for step in located(node, error.schema_path)[:-1]:
-            node = node[step]
-        tag = node["discriminator"]["propertyName"]
-        if not isinstance(error.instance, dict):
-            yield Failure((to_pointer(path),), ("type", "oneOf"))
-        elif tag not in error.instance:
-            yield Failure((to_pointer([*path, tag]),), ("required",))
-        else:
-            tags = [tag_of(resolve(self._compiled, branch), tag) for branch in node["oneOf"]]
-            if error.instance[tag] not in tags:
-                yield Failure((to_pointer([*path, tag]), to_pointer(path)), _TAG_RULES)
-                return
-            for inner in error.kind.context[tags.index(error.instance[tag])]:
-                yield from self._read(inner, config)
-
-    def _rule_of(self, error: Any) -> Rule | None:
-        match list(error.schema_path):
-            case ["allOf", int(index), *_] if index < len(self._rules):
-                return self._rules[index]
-        return None
+def _failure(broken: Broken, config: object) -> Failure:
+    """Return the failure with every name that an author may have for its place and its rule."""
+    path = to_pointer(broken.path)
+    named = path if broken.name is None else to_pointer((*broken.path, broken.name))
+    if broken.rule is not None:
+        rules = (broken.keyword, "require") if broken.keyword == "when" else (broken.keyword,)
+        return Failure(tuple(dict.fromkeys((named, path))), rules)
+    if not broken.tag:
+        return Failure((named,), (broken.keyword,))
+    value = value_at(config, broken.path)
+    if not isinstance(value, dict):
+        return Failure((path,), ("type", "oneOf"))
+    tag = to_pointer((*broken.path, broken.tag))
+    if broken.tag not in value:
+        return Failure((tag,), ("required",))
+    return Failure((tag, path), _TAG_RULES)
 
 
 def validator_of(schema: JsonObject) -> jsonschema_rs.Draft202012Validator:

@@ -55,6 +55,12 @@ def list_of_objects(api: Api, operation: Path) -> ObjectList | None:
     return ObjectList(lists[chosen[0]], chosen[0]) if len(chosen) == 1 else None
 
 
+def one_thing(api: Api, operation: Path) -> Path | None:
+    """Return where the schema of a successful response really is, if it has one."""
+    schema = _response_schema(api, operation)
+    return None if schema is None else api.references.end(schema)
+
+
 def _last_word(path: str) -> str:
     return path.rstrip("/").rpartition("/")[2].partition(".")[0]
 
@@ -92,7 +98,7 @@ def _schema_of(api: Api, operation: Path, response: Path) -> Path | None:
 
 def _items(api: Api, at: Path) -> Path | None:
     """Return the place of the items if the schema is that of a list."""
-    end = api.references.end(at)
+    end = api.followed(at)
     node = {} if end is None else api.mapping(end)
     if end is None or not isinstance(node.get("items"), dict):
         return None
@@ -106,7 +112,7 @@ def _parts(api: Api, at: Path, keywords: Sequence[str] = ("allOf",)) -> Iterator
     seen: set[Path] = set()
     waiting = [at]
     while waiting and len(seen) < _MOST_PARTS:
-        end = api.references.end(waiting.pop(0))
+        end = api.followed(waiting.pop(0))
         if end is None or end in seen:
             continue
         seen.add(end)

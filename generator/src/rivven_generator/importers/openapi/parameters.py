@@ -49,10 +49,11 @@ def add_parameters(
         for (where, name), at in parameters_of(api, operation).items():
             if where == "path" or name in sent or name.lower() in _OF_THE_CLIENT:
                 continue
-            if api.mapping(at).get("required") is True and where in {"query", "header"}:
-                if not _PAGING.fullmatch(name):
-                    needed.setdefault((where, name), []).append(stream)
-                    places.setdefault((where, name), at)
+            if where == "query" and _PAGING.fullmatch(name):
+                api.notes.count("RVN877", "turning pages is left to the code that reads", at)
+            elif api.mapping(at).get("required") is True and where in {"query", "header"}:
+                needed.setdefault((where, name), []).append(stream)
+                places.setdefault((where, name), at)
             else:
                 reason = "optional parameters are left to the code that reads"
                 api.notes.count("RVN856", reason, at)

@@ -10,7 +10,7 @@ from typing import Any, Final
 from rivven_connect.documents import escape_text
 from rivven_generator.importers.notes import Path
 from rivven_generator.importers.openapi.api import Api
-from rivven_generator.importers.openapi.lists import ObjectList, list_of_objects
+from rivven_generator.importers.openapi.lists import ObjectList, list_of_objects, one_thing
 from rivven_generator.importers.openapi.parameters import filters_by
 from rivven_generator.importers.record_fields import (
     fields_of,
@@ -46,11 +46,13 @@ class ListOperation:
 def list_operations(api: Api, connector: str) -> list[ListOperation]:
     """Return the operations that become streams, each with its name; the others are noted."""
     chosen: list[tuple[str, Path, ObjectList]] = []
+    others: list[Path] = []
     for path, method, at in api.operations():
         found = list_of_objects(api, at) if method == "get" else None
-        if found is None:
-            what = "is no GET" if method != "get" else "returns no list of objects"
-            api.notes.count("RVN854", f"the operation {what}", at)
+        if method != "get":
+            api.notes.count("RVN876", "a source reads with GET, and the operation is none", at)
+        elif found is None:
+            others.append(at)
         elif "{" in path:
             shown = escape_text(path, limit=100)
             api.notes.add("RVN853", f"`{shown}` lists parts of one thing", at, key=True)
@@ -58,7 +60,18 @@ def list_operations(api: Api, connector: str) -> list[ListOperation]:
             api.notes.count("RVN859", f"more than {_MOST_STREAMS} streams", at)
         else:
             chosen.append((path, at, found))
+    _note_others(api, others, [found for _, _, found in chosen])
     return _named(api, connector, chosen)
+
+
+def _note_others(api: Api, operations: Sequence[Path], lists: Sequence[ObjectList]) -> None:
+    """Note which operations are no streams; what a stream lists, nobody has to read one by one."""
+    listed = {api.references.end(found.items) for found in lists}
+    for at in operations:
+        if one_thing(api, at) in listed - {None}:
+            api.notes.count("RVN876", "the operation returns one thing that a stream lists", at)
+        else:
+            api.notes.count("RVN854", "the operation returns no list of objects", at)
 
 
 def _named(

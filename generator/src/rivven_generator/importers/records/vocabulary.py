@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any, Final, Literal, TypeAlias
 
+from rivven_generator.importers.misspelt import Vocabulary, bound_of, plain
 from rivven_generator.schema.verdict import validator_of
 
 Form: TypeAlias = Literal[
@@ -39,15 +40,8 @@ KEYWORDS: Final[Mapping[str, Form]] = {
 
 TYPES: Final = ("string", "integer", "number", "boolean", "object", "array", "null")
 
-_ABBREVIATED: Final = {
-    "desc": "description", "regex": "pattern", "regexp": "pattern", "min_length": "minLength",
-    "max_length": "maxLength", "min_items": "minItems", "max_items": "maxItems",
-}  # fmt: skip
-_BOUNDS: Final = {
-    "string": ("minLength", "maxLength"),
-    "array": ("minItems", "maxItems"),
-    "object": ("minProperties", "maxProperties"),
-}
+_ABBREVIATED: Final = {"desc": "description", "regex": "pattern", "regexp": "pattern"}
+_VOCABULARY: Final = Vocabulary([*KEYWORDS, "type", "nullable", "example"])
 _MEANT_BY: Final[Mapping[str, tuple[str, str]]] = {
     word: (kind, text_format)
     for kind, text_format, words in (
@@ -71,18 +65,10 @@ _MEANT_BY: Final[Mapping[str, tuple[str, str]]] = {
 
 def meant_keyword(word: str, kinds: object) -> str | None:
     """Return the keyword that a misspelt one stands for, on a schema of type `kinds`; or None."""
-    lowered = word.strip().casefold()
-    if lowered in {"min", "max"}:
-        low, high = _BOUNDS.get(str(kinds), ("minimum", "maximum"))
-        return low if lowered == "min" else high
-    return _ABBREVIATED.get(lowered) or _near_keyword(lowered)
-
-
-@lru_cache(maxsize=4096)
-def _near_keyword(lowered: str) -> str | None:
-    known = {name.casefold(): name for name in (*KEYWORDS, "type", "nullable", "example")}
-    near = difflib.get_close_matches(lowered[:64], known, n=1, cutoff=0.8)
-    return known[near[0]] if near and len(lowered) >= 4 else None
+    if bound := bound_of(word, kinds):
+        return bound
+    known = _ABBREVIATED.get(plain(word)) or _VOCABULARY.same(word) or _VOCABULARY.near(word)
+    return known or None
 
 
 def meant_type(word: str) -> tuple[str, str] | None:
