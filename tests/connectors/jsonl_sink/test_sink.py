@@ -238,16 +238,16 @@ async def test_a_write_that_fails_half_way_leaves_nothing(
     path, config = tmp_path / "a.jsonl", config_of(tmp_path / "a.jsonl")
     sink = JsonlSink()
     await sink.write_batch(config, records(2))
-    real, calls = os.write, 0
+    real, calls = os.writev, 0
 
-    def fill_up(descriptor: int, data: bytes) -> int:
+    def fill_up(descriptor: int, parts: Sequence[memoryview]) -> int:
         nonlocal calls
         calls += 1
         if calls == 2:
             raise OSError(errno.ENOSPC, "No space left on device")
-        return real(descriptor, data[:5])
+        return real(descriptor, [parts[0][:5]])
 
-    monkeypatch.setattr(os, "write", fill_up)
+    monkeypatch.setattr(os, "writev", fill_up)
     with pytest.raises(OSError, match="No space"):
         await sink.write_batch(config, records(2, 2))
     monkeypatch.undo()
