@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import delivery
 import generation
 import memory
+import scale
 import startup
 import throughput
 from cases import Case
@@ -17,6 +18,7 @@ CASES: tuple[Case, ...] = (
     *generation.CASES,
     *memory.CASES,
     *delivery.CASES,
+    *scale.CASES,
 )
 
 
