@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import peers
 import pipelines
 from cases import FLOOR, STARTED, Case
 from measure import Command
@@ -97,7 +98,7 @@ _FLOOR = "a `for` loop with `orjson.dumps` and a buffered file"
 _THOUSANDS = f"{RECORDS // 1000}k"
 CASES = (
     Case("W1", f"{_THOUSANDS} orders, yielded one by one -> JSONL, through `rivven run`, start-up removed",
-         _FLOOR, _orders, 1.6),
+         _FLOOR, _orders, 1.6, peers=functools.partial(peers.commands, RECORDS)),
     Case("W1p", "the same, yielded in pages of 1,000",
          _FLOOR, functools.partial(_orders, page_size=1000), 1.3),
     Case("W1t", "W1 with one transform and a durable checkpoint per batch of 1,000",
