@@ -70,6 +70,7 @@ regenerate: $(VENV)/.synced  ## bring everything that is generated and committed
 		$(BIN)/rivven generate "$${manifest%/connector.yaml}"; done
 	@$(BIN)/python tests/golden/update.py
 	@$(BIN)/python docs/build_reference.py
+	@$(BIN)/python benchmarks/run.py --page-only
 
 coverage: $(VENV)/.synced  ## all tests, and which lines and branches no test reaches
 	@$(BIN)/coverage erase
@@ -81,7 +82,7 @@ fmt: $(VENV)/.synced  ## format and fix
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench: $(VENV)/.synced  ## benchmarks (ONLY=G1 for one), figures into docs/benchmarks.md
+bench: $(VENV)/.synced  ## benchmarks (ONLY=G1 or scale, PEERS=1 for other tools too), figures into docs/benchmarks.md
 	@$(BIN)/python benchmarks/run.py $(if $(ONLY),--only $(ONLY)) $(if $(PEERS),--peers)
 
 docs: $(VENV)/.synced  ## regenerate the reference pages that come from code
@@ -91,4 +92,4 @@ wheels: $(VENV)/.synced  ## build the three wheels into dist/
 	@for p in runtime generator templates; do "$(UV)" build --quiet --wheel --out-dir dist $$p; done
 
 clean:  ## remove what the targets made
-	@rm -rf $(VENV) .uv .quickstart build dist .coverage* .*_cache .hypothesis
+	@rm -rf $(VENV) .uv .quickstart .bench-peers build dist .coverage* .*_cache .hypothesis

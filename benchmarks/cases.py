@@ -6,11 +6,28 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from measure import Command, Usage
+from measure import Command, Usage, median
 
 FLOOR = "floor"
 STARTED = "started: "
 """Before the name of a command: the same with next to no work. What it takes is subtracted."""
+PEER = "peer: "
+"""Before the name of a command: the same work done by another tool."""
+_MIB = 2**20
+
+
+@dataclass(frozen=True)
+class Limit:
+    """The most that a figure of one command may be, other than its CPU in floors.
+
+    `figure` is `cpu` or `wall` (seconds), `peak` (MiB), `growth` (MiB above the floor's peak and
+    `less`), or `cpu rise` or `peak rise` (in the median of the case's commands, per unit of work).
+    """
+
+    command: str
+    figure: str
+    most: float
+    less: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -18,8 +35,9 @@ class Case:
     """One row of benchmarks.md.
 
     `build` makes the commands in an empty folder: `floor`, and under any other name ours. `target`
-    is for CPU in floors, of all but the `beside` commands, which are shown for comparison. `limits`
-    are targets in seconds, by the name of a command and what is limited (`wall` or `cpu`).
+    is for CPU in floors, of all but the `beside` commands, which are shown for comparison. `peers`
+    makes the same work of other tools. `missing` says why the case cannot run here, if so. With
+    `curve`, the commands are points, named like `1,000 records`, and their units the work.
     """
 
     id: str
@@ -27,18 +45,41 @@ class Case:
     floor: str
     build: Callable[[Path], Mapping[str, Command]]
     target: float | None = None
-    limits: tuple[tuple[str, str, float], ...] = ()
+    limits: tuple[Limit, ...] = ()
     beside: tuple[str, ...] = ()
+    peers: Callable[[Path], Mapping[str, Command]] | None = None
+    missing: Callable[[], str | None] = lambda: None
+    curve: bool = False
+
+
+@dataclass(frozen=True)
+class Held:
+    """A figure held against its target, in words and as a share of the target."""
+
+    text: str
+    target: str
+    share: float
+
+    @property
+    def met(self) -> bool:
+        """Whether it is met."""
+        return self.share <= 1
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one of our commands took, beside the floor of the same run."""
+    """What one command took, beside the floor of the same run and the case's median command."""
 
     case: Case
     name: str
     ours: Usage
     floor: Usage
+    usual: Usage
+
+    @property
+    def is_peer(self) -> bool:
+        """Whether another tool did the work."""
+        return self.name.startswith(PEER)
 
     @property
     def cpu_ratio(self) -> float:
@@ -56,26 +97,51 @@ class Outcome:
         return self.ours.peak_bytes / self.floor.peak_bytes
 
     @property
-    def target(self) -> float | None:
-        """The most that the ratio of CPU may be; None where there is no such target."""
-        return None if self.name in self.case.beside else self.case.target
-
-    @property
-    def target_text(self) -> str:
-        """The target, as benchmarks.md puts it."""
-        texts = [f"<= {self.target:g}"] if self.target is not None else []
-        texts += [
-            f"{what} <= {most:g} s" for name, what, most in self.case.limits if name == self.name
+    def held(self) -> tuple[Held, ...]:
+        """The figures that have a target."""
+        found = []
+        if self.case.target is not None and self.name not in self.case.beside and not self.is_peer:
+            found.append(_held("ratio", self.cpu_ratio, self.case.target))
+        found += [
+            _held(limit.figure, _FIGURES[limit.figure](self) - limit.less, limit.most)
+            for limit in self.case.limits
+            if limit.command == self.name
         ]
-        return ", ".join(texts) or "-"
+        return tuple(found)
 
     @property
     def met(self) -> bool | None:
-        """Whether the target is met; None where there is none."""
-        verdicts = [self.cpu_ratio <= self.target] if self.target is not None else []
-        verdicts += [
-            (self.ours.wall_s if what == "wall" else self.ours.cpu_s) <= most
-            for name, what, most in self.case.limits
-            if name == self.name
-        ]
-        return all(verdicts) if verdicts else None
+        """Whether every target is met; None where there is none."""
+        return all(one.met for one in self.held) if self.held else None
+
+
+def outcomes(case: Case, usages: Mapping[str, tuple[Usage, Usage]]) -> list[Outcome]:
+    """Return the outcomes of commands, each with the floor of its run; all are per unit of work."""
+    own = [ours for name, (ours, _) in usages.items() if not name.startswith(PEER)]
+    usual = median(own or [ours for ours, _ in usages.values()])
+    return [Outcome(case, name, ours, floor, usual) for name, (ours, floor) in usages.items()]
+
+
+def _held(figure: str, value: float, most: float) -> Held:
+    text, target = _WORDS[figure]
+    return Held(text.format(value), target.format(most), value / most)
+
+
+_FIGURES: Mapping[str, Callable[[Outcome], float]] = {
+    "cpu": lambda one: one.ours.cpu_s,
+    "wall": lambda one: one.ours.wall_s,
+    "peak": lambda one: one.ours.peak_bytes / _MIB,
+    "growth": lambda one: (one.ours.peak_bytes - one.floor.peak_bytes) / _MIB,
+    "cpu rise": lambda one: one.ours.cpu_s / one.usual.cpu_s,
+    "peak rise": lambda one: one.ours.peak_bytes / one.usual.peak_bytes,
+}
+_RISE = "{:.2f} x median", "<= {:g} x median"
+_WORDS: Mapping[str, tuple[str, str]] = {
+    "ratio": ("{:.2f}", "<= {:g}"),
+    "cpu": ("{:.1f} s CPU", "CPU <= {:g} s"),
+    "wall": ("{:.1f} s wall", "wall <= {:g} s"),
+    "peak": ("{:.0f} MiB", "<= {:g} MiB"),
+    "growth": ("{:+.0f} MiB", "<= {:+g} MiB"),
+    "cpu rise": _RISE,
+    "peak rise": _RISE,
+}

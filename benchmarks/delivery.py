@@ -4,82 +4,59 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import json
 import shutil
 import sqlite3
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+import pipelines
 import throughput
 from cases import FLOOR, STARTED, Case
-from measure import Command, tool
+from measure import Command
 
 RECORDS = throughput.RECORDS // 5
 _PAGE = 1000
-_FEW = 10
 
 
 def _levels(sink: str, deliveries: Mapping[str, str], folder: Path) -> Mapping[str, Command]:
     """Return the floor and one command per level, each also with next to no records."""
-    throughput.scaffold(folder)
-    shutil.copy(throughput.WORKLOADS / "no_checkpoint.py", folder)
+    pipelines.scaffold("bench-orders", folder, "orders.py")
+    shutil.copy(pipelines.WORKLOADS / "no_checkpoint.py", folder)
+    without = [sys.executable, "../no_checkpoint.py"]
+
+    def make(name: str, delivery: str, count: int, argv: Sequence[str]) -> Command:
+        batched = {
+            "connector": sink,
+            "config": {"path": pipelines.OUT},
+            "delivery": delivery,
+            "batch": {"max_records": _PAGE},
+        }
+        orders = throughput.source("bench-orders", count=count, page_size=_PAGE)
+        place = folder / f"{name}-{count}"
+        return pipelines.run(
+            place, orders, {"out": batched}, written=_WRITTEN[sink], count=count, argv=argv
+        )
+
     commands = {}
-    for prefix, count in (("", RECORDS), (STARTED, _FEW)):
+    for prefix, count in (("", RECORDS), (STARTED, pipelines.FEW)):
         first = next(iter(deliveries.values()))
-        without = [sys.executable, "../no_checkpoint.py", "pipeline.yaml"]
-        place = folder / f"without-{count}"
-        commands[f"{prefix}{FLOOR}"] = _pipeline(place, sink, first, count, without)
+        commands[f"{prefix}{FLOOR}"] = make(FLOOR, first, count, without)
         for name, delivery in deliveries.items():
-            place = folder / f"{delivery}-{count}"
-            run = [tool("rivven"), "run", "pipeline.yaml"]
-            commands[f"{prefix}{name}"] = _pipeline(place, sink, delivery, count, run)
+            commands[f"{prefix}{name}"] = make(name, delivery, count, pipelines.RIVVEN_RUN)
     return commands
 
 
-def _pipeline(folder: Path, sink: str, delivery: str, count: int, argv: list[str]) -> Command:
-    folder.mkdir()
-    config = {"count": count, "page_size": _PAGE}
-    pipeline = {
-        "version": "1.0",
-        "sources": {"orders": {"connector": "../bench-orders", "config": config}},
-        "sinks": {
-            "out": {
-                "connector": sink,
-                "topics": ["orders"],
-                "config": {"path": "out"},
-                "delivery": delivery,
-                "batch": {"max_records": _PAGE},
-            }
-        },
-    }
-    (folder / "pipeline.yaml").write_text(json.dumps(pipeline), encoding="utf-8")
-
-    def clear() -> None:
-        shutil.rmtree(folder / ".rivven-state", ignore_errors=True)
-        for path in folder.glob("out*"):
-            path.unlink()
-
-    def accept(printed: str) -> None:
-        written = _ROWS[sink](folder / "out")
-        if written != count:
-            raise AssertionError(f"{written} of {count} records arrived\n{printed}")
-
-    return Command(argv, folder, prepare=clear, accept=accept)
-
-
-def _lines(path: Path) -> int:
-    with path.open("rb") as file:
-        return sum(1 for _ in file)
-
-
-def _rows(path: Path) -> int:
-    with contextlib.closing(sqlite3.connect(path)) as database:
+def _rows(folder: Path) -> int:
+    with contextlib.closing(sqlite3.connect(folder / pipelines.OUT)) as database:
         (found,) = database.execute("SELECT count(DISTINCT id) FROM orders").fetchone()
     return int(found)
 
 
-_ROWS: Mapping[str, Callable[[Path], int]] = {"jsonl": _lines, "sqlite": _rows}
+_WRITTEN: Mapping[str, Callable[[Path], int]] = {
+    "jsonl": functools.partial(pipelines.lines, pattern=pipelines.OUT),
+    "sqlite": _rows,
+}
 _FLOOR = "the same pipeline, which commits nothing"
 CASES = (
     Case("M18", f"{RECORDS // 1000}k orders in pages of 1,000 -> JSONL, start-up removed",

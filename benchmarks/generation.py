@@ -11,13 +11,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from cases import FLOOR, Case
+from cases import FLOOR, Case, Limit
 from measure import Command, tool
 from startup import click_help
 
 
-def manifest(default: int = 1) -> str:
-    """Return a manifest of 20 properties and 2 streams; JSON is YAML."""
+def manifest(default: int = 1, fields: int = 20) -> str:
+    """Return a manifest of so many properties and 2 streams; JSON is YAML."""
     properties: dict[str, Any] = {
         "endpoint": {"type": "string", "format": "uri", "description": "Where it is."},
         "token": {"type": "string", "secret": True, "minLength": 1, "description": "Its key."},
@@ -25,26 +25,26 @@ def manifest(default: int = 1) -> str:
         "labels": {"type": "object", "additionalProperties": {"type": "string"}, "default": {}},
         "regions": {"type": "array", "items": {"type": "string"}, "minItems": 1},
     }
-    for number in range(len(properties), 20):
+    for number in range(len(properties), fields):
         properties[f"limit_{number}"] = {
             "type": "integer",
             "minimum": 0,
-            "maximum": 1000 + number,
+            "maximum": 10_000 + number,
             "default": default,
             "description": f"Limit number {number}.",
         }
-    fields = {f"field_{number}": {"type": ["string", "null"]} for number in range(8)}
+    columns = {f"field_{number}": {"type": ["string", "null"]} for number in range(8)}
     record = {
         "type": "object",
         "required": ["id"],
-        "properties": {"id": {"type": "integer"}} | fields,
+        "properties": {"id": {"type": "integer"}} | columns,
     }
     value = {
         "manifest": "1",
         "kind": "source",
         "name": "bench-generate",
         "license": "Apache-2.0",
-        "description": "Twenty properties and two streams.",
+        "description": f"{fields} properties and two streams.",
         "config": {
             "type": "object",
             "properties": properties,
@@ -57,34 +57,42 @@ def manifest(default: int = 1) -> str:
     return json.dumps(value, indent=1) + "\n"
 
 
-def scaffold(folder: Path) -> Path:
+def scaffold(folder: Path, fields: int = 20) -> Path:
     """Make the project of the manifest in `folder` and return it."""
     source = folder / "bench-generate.yaml"
-    source.write_text(manifest(), encoding="utf-8")
-    project = folder / "bench-generate"
+    source.write_text(manifest(fields=fields), encoding="utf-8")
+    project = folder / f"bench-generate-{fields}"
     argv = [tool("rivven"), "new", "source", "bench-generate", "--no-input"]
     argv += ["--manifest", str(source), "--directory", str(project)]
     subprocess.run(argv, cwd=folder, check=True, stdout=subprocess.DEVNULL)
     return project
 
 
-def _generate(folder: Path) -> Mapping[str, Command]:
-    project = scaffold(folder)
-    schema = shutil.copy(project / "src/bench_generate/_generated/config.schema.json", folder)
+def generating(folder: Path, fields: int = 20, units: float = 1.0) -> tuple[Command, Command]:
+    """Return the floor and `rivven generate` of so many properties; a default changes each time."""
+    project = scaffold(folder, fields)
+    schema = project / "src/bench_generate/_generated/config.schema.json"
+    copied = shutil.copy(schema, folder / f"{fields}.json")
     defaults = itertools.count(2)
 
     def edit() -> None:
-        (project / "connector.yaml").write_text(manifest(next(defaults) % 900), encoding="utf-8")
+        text = manifest(next(defaults) % 900, fields)
+        (project / "connector.yaml").write_text(text, encoding="utf-8")
 
     def accept(printed: str) -> None:
         if "wrote src/bench_generate/_generated/config.py" not in printed:
             raise AssertionError(f"nothing was generated:\n{printed}")
 
-    floor = [tool("datamodel-codegen"), "--formatters", "builtin", "--input", str(schema)]
+    floor = [tool("datamodel-codegen"), "--formatters", "builtin", "--input", str(copied)]
     floor += ["--input-file-type", "jsonschema", "--output", "models.py"]
     floor += ["--output-model-type", "pydantic_v2.BaseModel"]
-    ours = Command([tool("rivven"), "generate"], project, prepare=edit, accept=accept)
-    return {FLOOR: Command(floor, folder), "rivven generate": ours}
+    ours = Command([tool("rivven"), "generate"], project, prepare=edit, accept=accept, units=units)
+    return Command(floor, folder, units=units), ours
+
+
+def _generate(folder: Path) -> Mapping[str, Command]:
+    floor, ours = generating(folder)
+    return {FLOOR: floor, "rivven generate": ours}
 
 
 def _check(folder: Path) -> Mapping[str, Command]:
@@ -123,5 +131,5 @@ CASES = (
          "`datamodel-codegen --formatters builtin` on the same schema", _generate, 1.5),
     Case("G2", "`rivven generate --check`, nothing changed", "a bare click program's `--help`", _check, 2.0),
     Case("G3", "`rivven new` to green tests, offline, unedited", "pytest on an empty test", _new,
-         limits=(("rivven new, rivven test", "wall", 10.0), ("rivven test", "wall", 2.0))),
+         limits=(Limit("rivven new, rivven test", "wall", 10.0), Limit("rivven test", "wall", 2.0))),
 )  # fmt: skip

@@ -32,7 +32,8 @@ class Command:
 
     `prepare` puts its folder in the state that the work starts from, `accept` looks at what it
     printed; neither is measured. `repeat` processes are started one after another and share one
-    figure, so that work of milliseconds is measured above the clock's grain.
+    figure, so that work of milliseconds is measured above the clock's grain. `units` is how much
+    work it does, in what all commands of a case count in.
     """
 
     argv: Sequence[str]
@@ -41,6 +42,7 @@ class Command:
     accept: Callable[[str], None] = lambda _printed: None
     environment: Mapping[str, str] = field(default_factory=dict)
     repeat: int = 1
+    units: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -109,11 +111,13 @@ def measure(commands: Mapping[str, Command], rounds: int) -> dict[str, Usage]:
         shift = turn % len(names)
         for name in names[shift:] + names[:shift]:
             taken[name].append(run_once(commands[name]))
-    return {
-        name: Usage(
-            cpu_s=statistics.median(one.cpu_s for one in runs),
-            wall_s=statistics.median(one.wall_s for one in runs),
-            peak_bytes=int(statistics.median(one.peak_bytes for one in runs)),
-        )
-        for name, runs in taken.items()
-    }
+    return {name: median(runs) for name, runs in taken.items()}
+
+
+def median(usages: Sequence[Usage]) -> Usage:
+    """Return the median of each figure."""
+    return Usage(
+        cpu_s=statistics.median(one.cpu_s for one in usages),
+        wall_s=statistics.median(one.wall_s for one in usages),
+        peak_bytes=int(statistics.median(one.peak_bytes for one in usages)),
+    )

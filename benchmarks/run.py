@@ -6,76 +6,95 @@ Not a timed test: nothing fails because a machine is slow.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 
-import delivery
-import generation
+import kept_figures
+import page
 import report
-import startup
-import throughput
-from cases import FLOOR, STARTED, Case, Outcome
+import rows
+from cases import FLOOR, STARTED, Case, Outcome, outcomes
 from measure import LEAST_ROUNDS, BenchmarkFailed, Usage, measure
-
-CASES: tuple[Case, ...] = (*generation.CASES, *startup.CASES, *throughput.CASES, *delivery.CASES)
 
 
 def main() -> int:
     """Run what was asked for; return the exit code."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", metavar="ID", help="such as S1, or S for all that begin with it")
-    parser.add_argument("--rounds", type=int, default=LEAST_ROUNDS, help=f"at least {LEAST_ROUNDS}")
-    parser.add_argument("--peers", action="store_true", help="not there yet")
-    parser.add_argument("--no-write", action="store_true", help="leave docs/benchmarks.md as it is")
-    arguments = parser.parse_args()
-    if arguments.peers:
-        print(
-            "PEERS=1 is not there yet: figures of other tools come with the benchmarks of the full "
-            "engine. Run it without PEERS.",
-            file=sys.stderr,
-        )
-        return 2
-    chosen = select(arguments.only)
+    arguments = _arguments()
+    if arguments.page_only:
+        _write_page()
+        return 0
+    chosen = rows.select(arguments.only)
     if not chosen:
-        ids = ", ".join(case.id for case in CASES)
+        ids = ", ".join(case.id for case in rows.CASES)
         print(f"no benchmark is called {arguments.only}; there are {ids}", file=sys.stderr)
         return 2
-    outcomes = []
+    if arguments.peers and not any(case.peers for case in chosen):
+        ids = ", ".join(case.id for case in rows.CASES if case.peers)
+        print(f"PEERS=1 needs a benchmark that other tools do as well: {ids}", file=sys.stderr)
+        return 2
+    skipped = [(case, reason) for case in chosen if (reason := case.missing())]
+    measured: list[Outcome] = []
     for case in chosen:
+        if case.missing():
+            continue
         print(f"B-{case.id} ...", file=sys.stderr, flush=True)
         try:
-            outcomes += outcomes_of(case, arguments.rounds)
+            found = outcomes_of(case, arguments.rounds, peers=arguments.peers)
         except (BenchmarkFailed, AssertionError) as failure:
             print(f"B-{case.id} did not do its work: {failure}", file=sys.stderr)
             return 1
-    print(report.table(outcomes))
-    if not arguments.no_write:
-        report.write(outcomes)
+        measured += found
+        if not arguments.no_write:
+            kept_figures.save(found)
+            _write_page()
+    for shown in (
+        report.table(measured),
+        report.peers(measured),
+        report.verdict(measured, skipped),
+    ):
+        if shown:
+            print(shown, end="\n\n")
     return 0
 
 
-def select(only: str | None) -> Sequence[Case]:
-    """Return the cases of an id (`S1`, `B-S1`), else those that begin with it, else all."""
-    if only is None:
-        return CASES
-    wanted = only.upper().removeprefix("B-")
-    exact = [case for case in CASES if case.id.upper() == wanted]
-    return exact or [case for case in CASES if case.id.upper().startswith(wanted)]
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", metavar="ID", help="such as S1, or S for all that begin with it")
+    parser.add_argument("--rounds", type=int, default=LEAST_ROUNDS, help=f"at least {LEAST_ROUNDS}")
+    parser.add_argument("--peers", action="store_true", help="measure other tools beside ours")
+    parser.add_argument("--no-write", action="store_true", help="leave docs/ as it is")
+    parser.add_argument("--page-only", action="store_true", help="measure nothing, renew the page")
+    arguments = parser.parse_args()
+    if "BENCH_RECORDS" in os.environ and not arguments.no_write:
+        print("BENCH_RECORDS is set: docs/ stays as it is", file=sys.stderr)
+        arguments.no_write = True
+    return arguments
 
 
-def outcomes_of(case: Case, rounds: int) -> list[Outcome]:
+def _write_page() -> None:
+    page.write((*rows.CASES, *rows.LATER), kept_figures.load(rows.CASES))
+
+
+def outcomes_of(case: Case, rounds: int, *, peers: bool = False) -> list[Outcome]:
     """Measure a case in a folder of its own."""
     with tempfile.TemporaryDirectory() as folder:
-        usages = measure(case.build(Path(folder)), rounds)
-    usages = {
-        name: without_start(usage, usages.get(f"{STARTED}{name}"))
+        commands = dict(case.build(Path(folder)))
+        if peers and case.peers:
+            commands |= case.peers(Path(folder))
+        usages = measure(commands, rounds)
+    started = {name: usage for name, usage in usages.items() if name.startswith(STARTED)}
+    units = {
+        name: per_unit(
+            without_start(usage, started.get(f"{STARTED}{name}", started.get(STARTED))),
+            commands[name].units,
+        )
         for name, usage in usages.items()
-        if not name.startswith(STARTED)
+        if name not in started
     }
-    floor = usages.pop(FLOOR)
-    return [Outcome(case, name, ours, floor) for name, ours in usages.items()]
+    floor = units.pop(FLOOR)
+    return outcomes(case, {name: (ours, floor) for name, ours in units.items()})
 
 
 def without_start(usage: Usage, started: Usage | None) -> Usage:
@@ -83,6 +102,11 @@ def without_start(usage: Usage, started: Usage | None) -> Usage:
     if started is None:
         return usage
     return Usage(usage.cpu_s - started.cpu_s, usage.wall_s - started.wall_s, usage.peak_bytes)
+
+
+def per_unit(usage: Usage, units: float) -> Usage:
+    """Return what one unit of the work took; the peak stays."""
+    return Usage(usage.cpu_s / units, usage.wall_s / units, usage.peak_bytes)
 
 
 if __name__ == "__main__":

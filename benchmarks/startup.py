@@ -6,6 +6,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+import pipelines
 from cases import FLOOR, Case
 from measure import Command, tool
 
@@ -28,6 +29,7 @@ def hello(name, loud):
 main()
 '''
 _REPEAT = 3
+_ONE_RECORD = "import pydantic, sqlite3, asyncio"
 
 
 def click_help(folder: Path) -> Command:
@@ -64,9 +66,20 @@ def _spec(folder: Path) -> Mapping[str, Command]:
     return {FLOOR: click_help(folder), name: Command(argv, folder, repeat=_REPEAT)}
 
 
+def _one_record(folder: Path) -> Mapping[str, Command]:
+    orders = {"connector": "datagen", "config": {"pattern": "orders", "max_events": 1}}
+    return {
+        FLOOR: Command([sys.executable, "-c", _ONE_RECORD], folder, repeat=_REPEAT),
+        "rivven run": pipelines.run(
+            folder / "run", orders, {"out": pipelines.jsonl()}, written=pipelines.lines, count=1
+        ),
+    }
+
+
 CASES = (
     Case("S1", "`rivven --help`, `rivven-connect --help`", "a bare click program's `--help`", _helps, 1.2),
     Case("S2", "`import rivven_connect`", "`from pydantic import BaseModel`", _imports, 1.3,
          beside=("import rivven_connect.config",)),
+    Case("S3", "a one-record pipeline, whole process", f"`python -c '{_ONE_RECORD}'`", _one_record, 2.0),
     Case("S4", "`rivven-connect spec CONNECTOR`", "a bare click program's `--help`", _spec, 1.5),
 )  # fmt: skip

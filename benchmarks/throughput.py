@@ -3,79 +3,109 @@
 from __future__ import annotations
 
 import functools
-import json
+import importlib.metadata
+import importlib.util
 import os
 import shutil
-import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
+import peers
+import pipelines
 from cases import FLOOR, STARTED, Case
-from measure import Command, tool
+from measure import Command
 
-WORKLOADS = Path(__file__).resolve().parent / "workloads"
 RECORDS = int(os.environ.get("BENCH_RECORDS", "500000"))
-_FEW = 10
+_ROWS = 10_000
+"""Records of a columnar batch."""
+_COLUMNAR = max(RECORDS * 4 // _ROWS, 2) * _ROWS
+"""More of them: one costs a tenth of what it costs as a row."""
 
 
-def _orders(page_size: int, folder: Path) -> Mapping[str, Command]:
+def floor(folder: Path, count: int, script: str = "floor.py", units: float = 1.0) -> Command:
+    """Return the loop that writes `count` records."""
+    for name in ("orders.py", "columns.py", script):
+        shutil.copy(pipelines.WORKLOADS / name, folder)
+    return Command([sys.executable, script, str(count), "floor.out"], folder, units=units)
+
+
+def source(connector: str, **config: Any) -> dict[str, Any]:
+    """Return the source of a pipeline that lies beside its project."""
+    return {"connector": f"../{connector}", "config": config}
+
+
+def _orders(
+    folder: Path, *, page_size: int = 0, transformed: bool = False, checked: bool = False
+) -> Mapping[str, Command]:
     """Return floor and pipeline, each also with next to no records, which is what starting takes."""
-    for name in ("orders.py", "floor.py"):
-        shutil.copy(WORKLOADS / name, folder)
-    scaffold(folder)
+    pipelines.scaffold("bench-orders", folder, "orders.py")
+    sink = pipelines.jsonl()
+    more: dict[str, Any] = {}
+    if transformed:
+        pipelines.scaffold("bench-totals", folder)
+        more["transforms"] = [{"transform": "../bench-totals"}]
+        sink["batch"] = {"max_records": 1000}
+    if checked:
+        more["streams"] = [{"name": "orders", "validate": True}]
+
+    def make(count: int) -> tuple[Command, Command]:
+        orders = source("bench-orders", count=count, page_size=page_size) | more
+        return floor(folder, count), pipelines.run(
+            folder / f"run-{count}", orders, {"files": sink}, written=pipelines.lines, count=count
+        )
+
+    return _both(make, RECORDS, pipelines.FEW)
+
+
+def _columns(folder: Path) -> Mapping[str, Command]:
+    pipelines.scaffold("bench-columns", folder, "orders.py", "columns.py")
+    sink = {"connector": "parquet", "config": {"path": f"{pipelines.OUT}.parquet"}}
+
+    def make(count: int) -> tuple[Command, Command]:
+        return floor(folder, count, "floor_parquet.py"), pipelines.run(
+            folder / f"run-{count}", source("bench-columns", count=count), {"files": sink},
+            written=_parquet_rows, count=count,
+        )  # fmt: skip
+
+    return _both(make, _COLUMNAR, _ROWS)
+
+
+def _both(
+    make: Callable[[int], tuple[Command, Command]], many: int, few: int
+) -> Mapping[str, Command]:
     commands = {}
-    for prefix, count in (("", RECORDS), (STARTED, _FEW)):
-        floor = [sys.executable, "floor.py", str(count), "floor.jsonl"]
-        commands[f"{prefix}{FLOOR}"] = Command(floor, folder)
-        commands[f"{prefix}rivven run"] = _pipeline(folder / f"run-{count}", count, page_size)
+    for prefix, count in (("", many), (STARTED, few)):
+        commands[f"{prefix}{FLOOR}"], commands[f"{prefix}rivven run"] = make(count)
     return commands
 
 
-def scaffold(folder: Path) -> None:
-    """Make the source's project from its manifest, hooks filled."""
-    project = folder / "bench-orders"
-    argv = [tool("rivven"), "new", "source", "bench-orders", "--no-input"]
-    argv += ["--manifest", str(WORKLOADS / "orders.yaml")]
-    argv += ["--directory", str(project)]
-    subprocess.run(argv, check=True, stdout=subprocess.DEVNULL)
-    package = project / "src" / "bench_orders"
-    shutil.copy(WORKLOADS / "source.py.txt", package / "source.py")
-    shutil.copy(WORKLOADS / "orders.py", package)
+def _parquet_rows(folder: Path) -> int:
+    import pyarrow.parquet as pq  # noqa: PLC0415  # only where there is a Parquet sink
+
+    found = [path for path in folder.rglob("*.parquet") if path.is_file()]
+    return sum(pq.ParquetFile(path).metadata.num_rows for path in found)
 
 
-def _pipeline(folder: Path, count: int, page_size: int) -> Command:
-    folder.mkdir()
-    config = {"count": count, "page_size": page_size}
-    pipeline = {
-        "version": "1.0",
-        "sources": {"orders": {"connector": "../bench-orders", "config": config}},
-        "sinks": {
-            "files": {
-                "connector": "jsonl",
-                "topics": ["orders"],
-                "config": {"path": "orders.jsonl"},
-            }
-        },
-    }
-    (folder / "pipeline.yaml").write_text(json.dumps(pipeline), encoding="utf-8")
-
-    def clear() -> None:
-        shutil.rmtree(folder / ".rivven-state", ignore_errors=True)
-        (folder / "orders.jsonl").unlink(missing_ok=True)
-
-    def accept(printed: str) -> None:
-        with (folder / "orders.jsonl").open("rb") as file:
-            written = sum(1 for _ in file)
-        if written != count:
-            raise AssertionError(f"{written} of {count} records arrived\n{printed}")
-
-    return Command([tool("rivven"), "run", "pipeline.yaml"], folder, prepare=clear, accept=accept)
+def _no_parquet() -> str | None:
+    if importlib.util.find_spec("pyarrow") is None:
+        return "pyarrow is not installed"
+    if not importlib.metadata.entry_points(group="rivven.sinks", name="parquet"):
+        return "no sink is called parquet"
+    return None
 
 
 _FLOOR = "a `for` loop with `orjson.dumps` and a buffered file"
 CASES = (
     Case("W1", f"{RECORDS // 1000}k orders, yielded one by one -> JSONL, through `rivven run`, start-up removed",
-         _FLOOR, functools.partial(_orders, 0), 1.6),
-    Case("W1p", "the same, yielded in pages of 1,000", _FLOOR, functools.partial(_orders, 1000), 1.3),
+         _FLOOR, _orders, 1.6, peers=functools.partial(peers.commands, RECORDS)),
+    Case("W1p", "the same, yielded in pages of 1,000",
+         _FLOOR, functools.partial(_orders, page_size=1000), 1.3),
+    Case("W1t", "W1 with one transform and a durable checkpoint per batch of 1,000",
+         _FLOOR, functools.partial(_orders, transformed=True), 2.0),
+    Case("W1v", "W1t with every record checked against its stream's schema",
+         _FLOOR, functools.partial(_orders, transformed=True, checked=True), 2.7),
+    Case("W1a", f"{_COLUMNAR // 1000}k orders in Arrow batches of 10,000 -> Parquet",
+         "`pyarrow.parquet.ParquetWriter` writing the same batches", _columns, 1.2, missing=_no_parquet),
 )  # fmt: skip
