@@ -37,7 +37,7 @@ SCHEMA: JsonObject = {
     "type": "object",
     "properties": {"id": {"type": "integer"}, "note": {"type": "string"}, "any": {}},
 }
-NAME = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{8}-\d{12}-\d{12}\.parquet")
+NAME = re.compile(r"\d{8}T\d{6}\.\d{6}Z-[0-9a-f]{8}-\d{12}-\d{12}\.parquet")
 
 
 def config_of(path: Path | str, **values: Any) -> ParquetSinkConfig:
@@ -147,7 +147,7 @@ async def test_runs_add_to_one_another(tmp_path: Path) -> None:
         sink, config = ParquetSink(), config_of(tmp_path)
         await sink.write_batch(config, records(3, start))
         await sink.flush(config)
-    assert sorted(ids_of(tmp_path)) == list(range(6))
+    assert ids_of(tmp_path) == list(range(6))
 
 
 async def test_files_are_cut_at_their_limits(tmp_path: Path) -> None:
@@ -375,7 +375,7 @@ async def test_a_flush_syncs_files_and_folders_before_and_after_the_rename(
 
 
 def run_of(name: str) -> str:
-    found = re.search(r"\d{8}T\d{6}Z-[0-9a-f]{8}", name)
+    found = re.search(r"\d{8}T\d{6}\.\d{6}Z-[0-9a-f]{8}", name)
     return found[0] if found else "\0"
 
 
@@ -406,11 +406,11 @@ async def test_only_abandoned_files_of_earlier_runs_are_swept(tmp_path: Path) ->
     folder = tmp_path / "s"
     folder.mkdir()
     range_ = "000000000000-000000000009"
-    abandoned = f".20200101T000000Z-00000000-{range_}.parquet.tmp"
+    abandoned = f".20200101T000000.000000Z-00000000-{range_}.parquet.tmp"
     kept = [
-        f".29990101T000000Z-00000000-{range_}.parquet.tmp",
-        f"20200101T000000Z-00000000-{range_}.parquet",
-        f".20200101T000000Z-{range_}.parquet.tmp",
+        f".29990101T000000.000000Z-00000000-{range_}.parquet.tmp",
+        f"20200101T000000.000000Z-00000000-{range_}.parquet",
+        f".20200101T000000.000000Z-{range_}.parquet.tmp",
         ".hidden.parquet.tmp",
         "a.parquet.tmp",
     ]
