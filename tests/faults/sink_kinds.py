@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 from experiment import SinkKind, key_of, lines_of, opened
 from oracle import Key, Level
 
@@ -43,6 +44,15 @@ def _from_database(folder: Path) -> list[Key]:
                 rows = database.execute(f'SELECT k FROM "{table}" ORDER BY rowid')
                 found += [key_of(key) for (key,) in rows]
     return found
+
+
+def _from_files(folder: Path) -> list[Key]:
+    """Return the records of all Parquet files, in the order of their making."""
+    return [
+        key_of(key)
+        for path in sorted(folder.glob("lake/*/*.parquet"), key=lambda path: path.name)
+        for key in pq.read_table(path, columns=["k"]).column("k").to_pylist()
+    ]
 
 
 def _checkpoint_of_database(folder: Path) -> dict[str, Any]:
@@ -90,6 +100,12 @@ SQLITE_TRANSACTIONAL = SinkKind(
     keys=_from_database,
     checkpoint=_checkpoint_of_database,
 )
+PARQUET = SinkKind(
+    name="parquet",
+    level=Level.L1,
+    block={"connector": "parquet", "config": {"path": "lake"}, "batch": _BATCH},
+    keys=_from_files,
+)
 HTTP = SinkKind(
     name="http",
     level=Level.L1,
@@ -107,7 +123,7 @@ PACED = SinkKind(
     block={"connector": "./paced", "config": {"path": "paced.jsonl"}},
     keys=_from_paced,
 )
-MATRIX = (JSONL, SQLITE_UPSERT, SQLITE_TRANSACTIONAL, HTTP)
+MATRIX = (JSONL, PARQUET, SQLITE_UPSERT, SQLITE_TRANSACTIONAL, HTTP)
 
 
 def with_config(kind: SinkKind, config: Mapping[str, Any]) -> SinkKind:

@@ -37,7 +37,7 @@ SCHEMA: JsonObject = {
     "type": "object",
     "properties": {"id": {"type": "integer"}, "note": {"type": "string"}, "any": {}},
 }
-NAME = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{8}-\d{12}-\d{12}\.parquet")
+NAME = re.compile(r"\d{8}T\d{6}\.\d{6}Z-[0-9a-f]{8}-\d{12}-\d{12}\.parquet")
 
 
 def config_of(path: Path | str, **values: Any) -> ParquetSinkConfig:
@@ -147,7 +147,7 @@ async def test_runs_add_to_one_another(tmp_path: Path) -> None:
         sink, config = ParquetSink(), config_of(tmp_path)
         await sink.write_batch(config, records(3, start))
         await sink.flush(config)
-    assert sorted(ids_of(tmp_path)) == list(range(6))
+    assert ids_of(tmp_path) == list(range(6))
 
 
 async def test_files_are_cut_at_their_limits(tmp_path: Path) -> None:
@@ -280,6 +280,7 @@ async def test_changes_say_what_they_are(tmp_path: Path) -> None:
     await sink.write_batches(config, [batch, columns(1, 5, "t", event_types=[EventType.RECORD])])
     await sink.flush(config)
     assert rows_of(tmp_path / "t") == [*wanted, {"id": 5}]
+    assert pq.read_schema(files_of(tmp_path / "t")[0]).names == ["id", "_rivven_type"]
     own = [SourceEvent.insert("u", {"_rivven_type": 1})]
     result = await sink.write_batch(config, own)
     assert result.errors == ["the field _rivven_type is the sink's own"]
@@ -374,7 +375,7 @@ async def test_a_flush_syncs_files_and_folders_before_and_after_the_rename(
 
 
 def run_of(name: str) -> str:
-    found = re.search(r"\d{8}T\d{6}Z-[0-9a-f]{8}", name)
+    found = re.search(r"\d{8}T\d{6}\.\d{6}Z-[0-9a-f]{8}", name)
     return found[0] if found else "\0"
 
 
@@ -405,11 +406,11 @@ async def test_only_abandoned_files_of_earlier_runs_are_swept(tmp_path: Path) ->
     folder = tmp_path / "s"
     folder.mkdir()
     range_ = "000000000000-000000000009"
-    abandoned = f".20200101T000000Z-00000000-{range_}.parquet.tmp"
+    abandoned = f".20200101T000000.000000Z-00000000-{range_}.parquet.tmp"
     kept = [
-        f".29990101T000000Z-00000000-{range_}.parquet.tmp",
-        f"20200101T000000Z-00000000-{range_}.parquet",
-        f".20200101T000000Z-{range_}.parquet.tmp",
+        f".29990101T000000.000000Z-00000000-{range_}.parquet.tmp",
+        f"20200101T000000.000000Z-00000000-{range_}.parquet",
+        f".20200101T000000.000000Z-{range_}.parquet.tmp",
         ".hidden.parquet.tmp",
         "a.parquet.tmp",
     ]
@@ -549,19 +550,52 @@ except ConnectorError as error:
 RUN = "from rivven_connect.cli import main; main()"
 
 
+def run_pipeline(folder: Path, text: str) -> None:
+    (folder / "pipeline.yaml").write_text(text)
+    command = [sys.executable, "-c", RUN, "run", "pipeline.yaml"]
+    subprocess.run(command, cwd=folder, check=True, capture_output=True)
+
+
 def test_a_pipeline_writes_files(tmp_path: Path) -> None:
     rows = [{"id": n, "name": f"n{n}"} for n in range(250)]
     (tmp_path / "in.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    (tmp_path / "pipeline.yaml").write_text(
+    run_pipeline(
+        tmp_path,
         """\
 version: "1.0"
 sources:
   in: {connector: jsonl, config: {path: in.jsonl}}
 sinks:
   out: {connector: parquet, topics: [in], config: {path: lake, batch_size: 100}}
-"""
+""",
     )
-    command = [sys.executable, "-c", RUN, "run", "pipeline.yaml"]
-    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
     assert sorted(rows_of(tmp_path / "lake"), key=lambda row: row["id"]) == rows
     assert len(files_of(tmp_path / "lake")) >= 3
+
+
+def test_the_changes_of_a_pipeline_are_rows_of_the_records_columns(tmp_path: Path) -> None:
+    run_pipeline(
+        tmp_path,
+        """\
+version: "1.0"
+sources:
+  in:
+    connector: datagen
+    config: {pattern: orders, seed: 7, max_events: 500, events_per_second: 0, cdc_mode: true}
+sinks:
+  rows: {connector: jsonl, topics: [in], config: {path: all.jsonl, format: events}}
+  out: {connector: parquet, topics: [in], config: {path: lake}}
+""",
+    )
+    wanted = []
+    for line in (tmp_path / "all.jsonl").read_text().splitlines():
+        event = json.loads(line)
+        data = event["data"]["after"] if event["type"] == "update" else event["data"]
+        wanted.append({**data, "_rivven_type": event["type"]})
+    found = rows_of(tmp_path / "lake")
+    assert {"insert", "update", "delete"} == {row["_rivven_type"] for row in found}
+    assert sorted(map(str, map(sorted, map(dict.items, found)))) == sorted(
+        map(str, map(sorted, map(dict.items, wanted)))
+    )
+    for path in files_of(tmp_path / "lake"):
+        assert {"before", "after"}.isdisjoint(pq.read_schema(path).names)

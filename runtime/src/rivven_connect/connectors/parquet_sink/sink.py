@@ -104,7 +104,7 @@ class ParquetSink(ParquetSinkBase):
 
         taken: list[tuple[str, pa.RecordBatch]] = []
         for batch in batches:
-            stream = f"{batch.namespace}.{batch.stream}" if batch.namespace else batch.stream
+            stream = batch.full_name()
             taken.append((stream, columns_of(batch, self._schemas.get(stream))))
         result = WriteResult()
         self._take(config, taken, result)

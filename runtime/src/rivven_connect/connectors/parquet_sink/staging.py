@@ -22,15 +22,16 @@ from rivven_connect.connectors.parquet_sink.gathering import Gathered
 
 _log = logging.getLogger("rivven_connect.parquet_sink")
 
-_STARTED = "%Y%m%dT%H%M%SZ"
-_STAGED = re.compile(r"\.(\d{8}T\d{6}Z)-([0-9a-f]{8})-\d{12}-\d{12}\.parquet\.tmp", re.ASCII)
+_STARTED = "%Y%m%dT%H%M%S.%fZ"
+_STAGED = re.compile(r"\.(\d{8}T\d{6}\.\d{6}Z)-([0-9a-f]{8})-\d{12}-\d{12}\.parquet\.tmp", re.ASCII)
 
 
 class Staging:
     """What one run has taken and not yet published.
 
     A file is named after the run and the range of the stream's records in it, counted from the start of
-    the run. What a failed flush published, the next try therefore replaces by the same.
+    the run. What a failed flush published, the next try therefore replaces by the same. In the order of
+    their names, files are in the order of their making.
 
     Nothing touches the disk before `publish`: what `add` took can then not be half there. The memory
     is that of the batches, which the engine holds until they are durable anyway. Every method blocks,

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pyarrow as pa
 
 from rivven_connect import EventBatch, EventType, Json, JsonObject, SourceEvent
-from rivven_connect._arrow import Misfits, arrow_schema, fit, to_arrow, to_rows
+from rivven_connect._arrow import Misfits, arrow_schema, fit, to_arrow
 
 TYPE = "_rivven_type"
 """Column that says of each change what it is; null for a record that is none."""
@@ -20,15 +20,17 @@ def columns_of(batch: EventBatch, schema: JsonObject | None) -> pa.RecordBatch:
     Raises:
         Misfits: records that do not fit the stream's schema.
     """
-    rows = batch.records
-    is_columnar = isinstance(rows, pa.RecordBatch)
     if any(one is not EventType.RECORD for one in batch.event_types or ()):
-        plain = dataclasses.replace(batch, records=to_rows(rows) if is_columnar else rows)
-        columns, reasons = fit_events(list(plain.events()), schema)
+        # Columns have nulls where an update has `before` and `after` and others have fields.
+        rows = [_without_nulls(row) for row in batch.rows()]
+        events = list(dataclasses.replace(batch, records=rows).events())
+        columns, reasons = fit_events(events, schema)
         if reasons:
             raise Misfits(reasons)
         return columns
-    return rows if is_columnar else to_arrow(rows, arrow_schema(schema or {}))
+    if batch.is_columnar():
+        return pa.record_batch(batch.records)
+    return to_arrow(batch.rows(), arrow_schema(schema or {}))
 
 
 def fit_events(
@@ -47,6 +49,12 @@ def fit_events(
         )
     kinds = [_kind(event) for index, event in enumerate(events) if index not in reasons]
     return columns.append_column(TYPE, pa.array(kinds, pa.string())), reasons
+
+
+def _without_nulls(row: Json) -> Json:
+    if not isinstance(row, dict):
+        return row
+    return {name: value for name, value in row.items() if value is not None}
 
 
 def _record(event: SourceEvent) -> Json:
