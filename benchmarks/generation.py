@@ -68,7 +68,9 @@ def scaffold(folder: Path, fields: int = 20) -> Path:
     return project
 
 
-def generating(folder: Path, fields: int = 20, units: float = 1.0) -> tuple[Command, Command]:
+def generating(
+    folder: Path, fields: int = 20, *, units: float = 1.0, repeat: int = 1
+) -> tuple[Command, Command]:
     """Return the floor and `rivven generate` of so many properties; a default changes each time."""
     project = scaffold(folder, fields)
     schema = project / "src/bench_generate/_generated/config.schema.json"
@@ -86,8 +88,8 @@ def generating(folder: Path, fields: int = 20, units: float = 1.0) -> tuple[Comm
     floor = [tool("datamodel-codegen"), "--formatters", "builtin", "--input", str(copied)]
     floor += ["--input-file-type", "jsonschema", "--output", "models.py"]
     floor += ["--output-model-type", "pydantic_v2.BaseModel"]
-    ours = Command([tool("rivven"), "generate"], project, prepare=edit, accept=accept, units=units)
-    return Command(floor, folder, units=units), ours
+    ours = Command([tool("rivven"), "generate"], project, edit, accept, repeat=repeat, units=units)
+    return Command(floor, folder, repeat=repeat, units=units), ours
 
 
 def _generate(folder: Path) -> Mapping[str, Command]:

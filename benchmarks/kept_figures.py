@@ -17,15 +17,15 @@ def save(measured: Iterable[Outcome]) -> None:
     kept = _load()
     fresh: dict[str, dict[str, dict[str, dict[str, float]]]] = {}
     for one in measured:
-        pair = {"ours": dataclasses.asdict(one.ours), "floor": dataclasses.asdict(one.floor)}
+        pair = {"ours": _kept(one.ours), "floor": _kept(one.floor)}
         fresh.setdefault(one.case.id, {})[one.name] = pair
     for case, commands in fresh.items():
         stays = {name: pair for name, pair in kept.get(case, {}).items() if name.startswith(PEER)}
         if any(name.startswith(PEER) for name in commands):
             stays = {}
-        kept[case] = stays | commands
+        kept[case] = commands | stays
     FIGURES.parent.mkdir(exist_ok=True)
-    FIGURES.write_text(json.dumps(kept, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    FIGURES.write_text(json.dumps(dict(sorted(kept.items())), indent=1) + "\n", encoding="utf-8")
 
 
 def load(cases: Sequence[Case]) -> list[Outcome]:
@@ -47,6 +47,11 @@ def _load() -> dict[str, dict[str, dict[str, dict[str, float]]]]:
         return {}
     kept: dict[str, dict[str, dict[str, dict[str, float]]]] = json.loads(FIGURES.read_bytes())
     return kept
+
+
+def _kept(usage: Usage) -> dict[str, float]:
+    """Return the figures without the digits that are noise."""
+    return {name: float(f"{value:.4g}") for name, value in dataclasses.asdict(usage).items()}
 
 
 def _usage(kept: dict[str, float]) -> Usage:

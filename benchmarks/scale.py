@@ -22,6 +22,8 @@ _SINKS = [1, 2, 4, 8, 16]
 _FIELDS = [30, 100, 300, 1000, 3000]
 """Not fewer: what ten take drowns in what starting takes."""
 _LEAST_FIELDS = 6
+_OFTEN = 5
+"""How often what is short runs for one figure."""
 _MOST_RISE = 1.25
 """Above this, a curve rises; below, it may be the machine."""
 
@@ -55,10 +57,12 @@ def _sinks(folder: Path) -> Mapping[str, Command]:
 
 
 def _fields(folder: Path) -> Mapping[str, Command]:
-    floor, ours = generating(folder, _LEAST_FIELDS)
+    floor, ours = generating(folder, _LEAST_FIELDS, repeat=_OFTEN)
     commands = {f"{STARTED}{FLOOR}": floor, STARTED: ours}
     for name, fields in _named(_FIELDS, "fields"):
-        floor, commands[name] = generating(folder, fields, units=fields - _LEAST_FIELDS)
+        repeat = _OFTEN if fields <= 100 else 1
+        units = fields - _LEAST_FIELDS
+        floor, commands[name] = generating(folder, fields, units=units, repeat=repeat)
     return commands | {FLOOR: floor}
 
 

@@ -22,6 +22,8 @@ _ROWS = 10_000
 """Records of a columnar batch."""
 _COLUMNAR = max(RECORDS * 4 // _ROWS, 2) * _ROWS
 """More of them: one costs a tenth of what it costs as a row."""
+_IN_FLIGHT = 200_000
+"""Twice the rows of a file, as the sink's documentation wants it."""
 
 
 def floor(folder: Path, count: int, script: str = "floor.py", units: float = 1.0) -> Command:
@@ -66,7 +68,7 @@ def _columns(folder: Path) -> Mapping[str, Command]:
     def make(count: int) -> tuple[Command, Command]:
         return floor(folder, count, "floor_parquet.py"), pipelines.run(
             folder / f"run-{count}", source("bench-columns", count=count), {"files": sink},
-            written=_parquet_rows, count=count,
+            settings={"max_in_flight": _IN_FLIGHT}, written=_parquet_rows, count=count,
         )  # fmt: skip
 
     return _both(make, _COLUMNAR, _ROWS)
