@@ -20,7 +20,11 @@ def write(cases: Sequence[Case], outcomes: Sequence[Outcome]) -> None:
     PAGE.write_text(text, encoding="utf-8")
     PLOTS.mkdir(exist_ok=True)
     if rows := [
-        (f"B-{one.case.id} {one.name}", held.share, f"{held.text} of {held.target.rpartition('<= ')[2]}")
+        (
+            f"B-{one.case.id} {one.name}",
+            held.share,
+            f"{held.text} of {held.target.rpartition('<= ')[2]}",
+        )
         for one in outcomes
         for held in one.held
     ]:

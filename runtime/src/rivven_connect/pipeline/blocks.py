@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -202,9 +202,9 @@ def measured(batch: HeldBatch) -> tuple[bytes, int]:
     return lines, len(lines) + extra
 
 
-def _unless(values: Sequence[Any], usual: object) -> Sequence[Any] | None:
+def _unless(values: list[Any], usual: object) -> list[Any] | None:
     """Return a column, or None where every value is the usual one."""
-    return None if list(values).count(usual) == len(values) else values
+    return None if values.count(usual) == len(values) else values
 
 
 def events_of(blocks: Iterable[Block]) -> list[SourceEvent]:

@@ -265,7 +265,7 @@ class SourceReader:
         """Transform the records of a part together."""
         found = Transformed()
         try:
-            await self._chain.apply_all(list(part.events()), self._plan.name, found)
+            await self._chain.apply_all(part, self._plan.name, found)
         finally:
             self._count(found.read)
             self._note(found)
