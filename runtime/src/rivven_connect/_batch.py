@@ -98,6 +98,21 @@ class EventBatch:
         )
 
 
+class PassedBatch(EventBatch):
+    """A batch whose maker keeps nothing of it: `take` lets its records die with their reader.
+
+    Generators on the way hold on to what they have just yielded. A chunk that lives until the next
+    one is read makes two of them, which is more than a processor's cache holds.
+    """
+
+    __slots__ = ()
+
+    def take(self) -> EventBatch:
+        """Return the same batch as another object, and let go of the records."""
+        records, self.records = self.records, []
+        return EventBatch(self.stream, records, self.state, self.namespace, size=self.size)
+
+
 @dataclasses.dataclass(slots=True)
 class Page(Generic[R]):
     """What a hook may yield when the records do not hold what the next call needs.
