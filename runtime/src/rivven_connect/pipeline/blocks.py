@@ -50,9 +50,10 @@ class HeldBatch(EventBatch):
 
     def is_plain(self) -> bool:
         """Whether the columns and the records say all that the events say."""
-        count, first = len(self.held), self.timestamp
-        return [one.metadata for one in self.held].count(None) == count and all(
-            one.timestamp is first for one in self.held
+        count = len(self.held)
+        return (
+            [one.metadata for one in self.held].count(None) == count
+            and [one.timestamp for one in self.held].count(self.timestamp) == count
         )
 
 
