@@ -279,8 +279,8 @@ DELIVERY_BUGS = (
         "keys of a nested fan-out",
         "the copies of a copy get the ordinals of the copy's siblings",
         "march",
-        "                self._add_event(one, (base << _ORDINAL_BITS) | ordinal, position, timestamp)\n",
-        "                self._add_event(one, ordinal, position, timestamp)\n",
+        "                one.sub_index = (base << _ORDINAL_BITS) | ordinal\n",
+        "                one.sub_index = ordinal\n",
         f"{READING}::test_nested_fan_out_gives_every_record_its_own_ordinal",
     ),
     Planted(

@@ -79,20 +79,38 @@ class EventBatch:
                     stream=stream, data=data, namespace=namespace, timestamp=timestamp
                 )
             return
-        rows = self.rows()
-        last = len(rows) - 1
-        types, positions, ordinals = self.event_types, self.positions, self.sub_indexes
-        for index, data in enumerate(rows):
-            yield SourceEvent(
-                stream=self.stream,
-                data=data,
-                event_type=types[index] if types else EventType.RECORD,
-                namespace=self.namespace,
-                timestamp=self.timestamp,
-                state=self.state if index == last else None,
-                position=positions[index] if positions else None,
-                sub_index=ordinals[index] if ordinals else 0,
-            )
+        last = len(self) - 1
+        for index, data in enumerate(self.rows()):
+            event = self.event_at(index)
+            event.data = data
+            event.state = self.state if index == last else None
+            yield event
+
+    def event_at(self, index: int) -> SourceEvent:
+        """Return one event, without its record and without the batch's state."""
+        return SourceEvent(
+            stream=self.stream,
+            event_type=self.event_types[index] if self.event_types else EventType.RECORD,
+            namespace=self.namespace,
+            timestamp=self.timestamp,
+            position=self.positions[index] if self.positions else None,
+            sub_index=self.sub_indexes[index] if self.sub_indexes else 0,
+        )
+
+
+class PassedBatch(EventBatch):
+    """A batch whose maker keeps nothing of it: `take` lets its records die with their reader.
+
+    Generators on the way hold on to what they have just yielded. A chunk that lives until the next
+    one is read makes two of them, which is more than a processor's cache holds.
+    """
+
+    __slots__ = ()
+
+    def take(self) -> EventBatch:
+        """Return the same batch as another object, and let go of the records."""
+        records, self.records = self.records, []
+        return EventBatch(self.stream, records, self.state, self.namespace, size=self.size)
 
 
 @dataclasses.dataclass(slots=True)

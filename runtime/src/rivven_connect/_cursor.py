@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import bisect
 import logging
+import operator
 from typing import Any
 
 from rivven_connect._errors import ConnectorError
@@ -107,7 +108,7 @@ class CursorTracker:
         if not records or not self._follows():
             return None
         try:
-            values = [record.get(field) for record in records]
+            values = _values(records, field)
         except AttributeError as error:
             raise ConnectorError.internal(
                 f"{self._spec.hook} yields records that are objects, lists of them, pages or Poison"
@@ -191,3 +192,11 @@ class CursorTracker:
 def _key(primary_key: Json) -> str:
     """Return a hashable form of a key that may hold any JSON."""
     return repr(primary_key)
+
+
+def _values(records: list[Any], field: str) -> list[Any]:
+    """Return the values of a field, None where there is none."""
+    try:
+        return list(map(operator.itemgetter(field), records))
+    except (KeyError, TypeError, IndexError):
+        return [record.get(field) for record in records]

@@ -132,15 +132,17 @@ class _StreamReader:
         rows = as_rows(self._hook(self._config, self._cursor.first), self._spec.hook)
         async with Pump(rows) as pump:
             async for chunk in pump.chunks():
-                for item in self._items(chunk):
-                    yield item
+                items = self._items(chunk)
+                chunk.clear()  # nothing here keeps a record longer than its reader
+                while items:
+                    yield items.pop(0)
         if self.marks_end:
             yield self._batch([], self._cursor.finish(self._sync_id))
 
     def _items(self, chunk: list[Any]) -> list[Item]:
         """Return the rows of one chunk as batches: plain records together, the rest one by one."""
         if set(map(type, chunk)) == {dict}:
-            return self._records(chunk)
+            return self._records(chunk[:])
         items: list[Item] = []
         plain: list[Any] = []
         for row in chunk:

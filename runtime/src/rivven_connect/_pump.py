@@ -12,8 +12,10 @@ import inspect
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
 from typing import Any, Self
 
+import msgspec
+
 from rivven_connect._errors import ConnectorError
-from rivven_connect._json import UNENCODABLE, encoder
+from rivven_connect._json import UNENCODABLE
 
 CHUNK_ROWS = 1_000
 """The most rows that wait between a hook and its reader."""
@@ -22,9 +24,11 @@ _CHUNK_BYTES = 1024 * 1024
 """The most bytes that wait, as far as a sample of the rows tells."""
 
 _SAMPLED = 8
+_SAMPLED_MASK = _SAMPLED - 1
 """One row in so many is measured: encoding all of them would cost as much as the work itself."""
 
-_encode = encoder.encode
+_weigh = msgspec.msgpack.Encoder().encode_into
+"""Of the encodings of a row the cheapest; into a buffer, which needs no memory each time."""
 
 _GATHER_S = 0.005
 """Seconds that the first row of a plain generator waits for company; one timer per chunk."""
@@ -54,6 +58,7 @@ class Pump:
         self._arrived = asyncio.Event()
         self._announced = False
         self._bytes = 0
+        self._scale = bytearray()
         self._space = asyncio.Event()
         self._stopped = False
         self._done = False
@@ -109,10 +114,11 @@ class Pump:
         async for row in rows:
             append(row)
             # Most rows go no further than this; the first of a chunk does, and wakes the reader.
-            if len(waiting) % _SAMPLED != 1 and row.__class__ is dict:
+            if len(waiting) & _SAMPLED_MASK != 1 and row.__class__ is dict:
                 continue
             self._arrived.set()
             if self._is_full(row):
+                del row  # it may be a page, and the next one is made before its name is used again
                 await self._wait_for_space()
 
     async def _pull_sync(self) -> None:
@@ -133,7 +139,7 @@ class Pump:
             if not self._announced:
                 self._announced = True
                 loop.call_soon_threadsafe(loop.call_later, _GATHER_S, self._arrived.set)
-            if len(waiting) % _SAMPLED != 1 and row.__class__ is dict and not self._stopped:
+            if len(waiting) & _SAMPLED_MASK != 1 and row.__class__ is dict and not self._stopped:
                 continue
             if self._stopped or self._is_full(row):
                 return True
@@ -144,9 +150,10 @@ class Pump:
         if len(self._waiting) > CHUNK_ROWS - _SAMPLED or not isinstance(row, dict):
             return True
         try:
-            self._bytes += _SAMPLED * len(_encode(row))
+            _weigh(row, self._scale)
         except UNENCODABLE:
             return False  # found out, and said, by who writes it
+        self._bytes += _SAMPLED * len(self._scale)
         return self._bytes >= _CHUNK_BYTES
 
     async def _wait_for_space(self) -> None:

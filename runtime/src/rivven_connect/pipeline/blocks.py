@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,9 +50,10 @@ class HeldBatch(EventBatch):
 
     def is_plain(self) -> bool:
         """Whether the columns and the records say all that the events say."""
-        count, first = len(self.held), self.timestamp
-        return [one.metadata for one in self.held].count(None) == count and all(
-            one.timestamp is first for one in self.held
+        count = len(self.held)
+        return (
+            [one.metadata for one in self.held].count(None) == count
+            and [one.timestamp for one in self.held].count(self.timestamp) == count
         )
 
 
@@ -202,9 +203,9 @@ def measured(batch: HeldBatch) -> tuple[bytes, int]:
     return lines, len(lines) + extra
 
 
-def _unless(values: Sequence[Any], usual: object) -> Sequence[Any] | None:
+def _unless(values: list[Any], usual: object) -> list[Any] | None:
     """Return a column, or None where every value is the usual one."""
-    return None if list(values).count(usual) == len(values) else values
+    return None if values.count(usual) == len(values) else values
 
 
 def events_of(blocks: Iterable[Block]) -> list[SourceEvent]:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from rivven_connect._batch import EventBatch
 from rivven_connect._cancellation import connector_call
 from rivven_connect._errors import ConnectorError, RecordError, RivvenError
 from rivven_connect._events import SourceEvent
@@ -85,20 +86,17 @@ class TransformChain:
         origin = (event.sub_index, event.position, event.timestamp)
         into.add(await self._walk([event], 0, source), origin)
 
-    async def apply_all(
-        self, events: Sequence[SourceEvent], source: str, into: Transformed
-    ) -> None:
-        """Add what becomes of all events to `into`, in order; one step after the other.
+    async def apply_all(self, batch: EventBatch, source: str, into: Transformed) -> None:
+        """Add what becomes of a batch's events to `into`, in order; one step after the other.
 
         Raises:
             PipelineError: a transform failed and `on_error` is `stop`; what became of the events
                 before is in `into`.
         """
-        origins = [(one.sub_index, one.position, one.timestamp) for one in events]
-        march = March(events)
+        march = March(batch)
         for index, (plan, transform) in enumerate(self._steps):
             await self._take_step(march, index, plan, transform, source)
-        march.collect(origins, into)
+        march.collect(into)
         if march.failure is not None:
             raise march.failure
 
@@ -110,7 +108,7 @@ class TransformChain:
         originals: Originals | None = None
         # Where something is not JSON, the record at fault is found when each goes alone.
         with contextlib.suppress(*UNENCODABLE):
-            originals = Originals([march.events[place] for place in chosen])
+            originals = march.originals(chosen)
         if originals and await self._take_together(march, plan, transform, chosen, originals):
             return
         call, config, events = transform.transform, plan.config, march.events
@@ -122,10 +120,13 @@ class TransformChain:
                     output = call(config, event)
                 except Exception as raised:  # noqa: BLE001  # a connector may raise anything; `_step` decides
                     error = raised
+                if output.__class__ is SourceEvent:
+                    events[place] = output
+                    continue
                 if (one := single_event(output)) is not None:
                     events[place] = one
                     continue
-                first = _Outcome(originals.of(number), output, error)
+                first = _Outcome(originals.at(number), output, error)
             try:
                 leaves = await self._step(plan, transform, event, source, first)
                 march.leave(place, await self._walk(leaves, index + 1, source))
@@ -163,7 +164,7 @@ class TransformChain:
                     march.leave(place, ())
                 return True
         for number, event in enumerate(given):
-            originals.of(number).restore(event)
+            originals.at(number).restore(event)
         return False
 
     async def _walk(self, leaves: Sequence[Leaf], first: int, source: str) -> Sequence[Leaf]:

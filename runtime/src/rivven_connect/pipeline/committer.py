@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import concurrent.futures
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from typing import TypeVar
+from collections.abc import Mapping, Sequence
 
 from rivven_connect._errors import PipelineError
 from rivven_connect._json import JsonObject
+from rivven_connect._offload import Offload
 from rivven_connect.pipeline.dead_letters import DeadLetter, DeadLetterFile
 from rivven_connect.pipeline.failures import stop_error
 from rivven_connect.pipeline.observer import Observer
@@ -17,11 +16,9 @@ from rivven_connect.pipeline.plan import PipelinePlan
 from rivven_connect.pipeline.store import EDITED, StateKey, Store
 from rivven_connect.pipeline.summary import ConnectorCounts, ConnectorStatus, RunSummary
 
-T = TypeVar("T")
-
 
 class Committer:
-    """Writes dead letters and state on one thread of its own, in the order of the calls."""
+    """Writes dead letters and state in the order of the calls, on a thread of its own if slow."""
 
     def __init__(
         self, store: Store, plan: PipelinePlan, summary: RunSummary, observer: Observer
@@ -37,6 +34,7 @@ class Committer:
         }
         self._heard: dict[str, dict[tuple[str, str], int]] = {}
         self._thread = concurrent.futures.ThreadPoolExecutor(1, "rivven-commit")
+        self._calls = Offload(self._thread)
 
     @property
     def term(self) -> int:
@@ -45,7 +43,7 @@ class Committer:
 
     async def load(self, source: str) -> dict[str, JsonObject]:
         """Return the saved state of a source: stream -> object."""
-        return await self._run(lambda: self._store.load(source))
+        return await self._calls.run(lambda: self._store.load(source))
 
     async def edited(self, source: str) -> set[str]:
         """Return what a person has edited in the saved state since the last run: streams, or "".
@@ -53,7 +51,7 @@ class Committer:
         Asked once; the next commit of the source says that it was heard.
         """
         owner = f"source:{source}"
-        totals = await self._run(self._store.counters)
+        totals = await self._calls.run(self._store.counters)
         found = {
             key: total
             for key, total in totals.items()
@@ -74,7 +72,7 @@ class Committer:
         if file is None:
             raise PipelineError(f"{kind} {name!r} has dead letters and no place for them")
         try:
-            await self._run(lambda: file.append(letters))
+            await self._calls.run(lambda: file.append(letters))
         except Exception as error:
             raise stop_error(f"dead letters of {kind} {name!r}", error) from error
 
@@ -94,7 +92,7 @@ class Committer:
         for one in counts:
             counters.update(one.stored())
         try:
-            await self._run(lambda: self._store.commit(source, states, counters))
+            await self._calls.run(lambda: self._store.commit(source, states, counters))
         except Exception as error:
             raise stop_error(f"the checkpoint of source {source!r}", error) from error
         for one in counts:
@@ -117,10 +115,5 @@ class Committer:
 
     async def close(self) -> None:
         """Wait for what is being written; a cancelled caller does not stop it."""
-        await self._run(lambda: None)
+        await self._calls.run(lambda: None)
         self._thread.shutdown(wait=False)
-
-    async def _run(self, call: Callable[[], T]) -> T:
-        """Run on the committing thread; once begun, a call ends even if its caller is cancelled."""
-        future = asyncio.get_running_loop().run_in_executor(self._thread, call)
-        return await asyncio.shield(future)

@@ -12,7 +12,7 @@ from rivven_connect._catalog import ConfiguredCatalog
 from rivven_connect._failpoints import failpoint
 from rivven_connect._json import JsonObject
 from rivven_connect._sink import BatchForm, Sink, TransactionalSink
-from rivven_connect.pipeline.blocks import Block, by_stream, events_of
+from rivven_connect.pipeline.blocks import Block, HeldBatch, by_stream, events_of
 from rivven_connect.pipeline.chain import TransformChain, Transformed
 from rivven_connect.pipeline.committer import Committer
 from rivven_connect.pipeline.failures import stop_error
@@ -236,7 +236,7 @@ class SinkRunner:
             if self._shares_events:
                 events = [Original.of(event).event() for event in events]
             if self._chain.is_plain:
-                await self._chain.apply_all(events, entry.source, found)
+                await self._chain.apply_all(HeldBatch(events), entry.source, found)
             else:
                 for event in events:
                     await self._chain.apply(event, entry.source, found)

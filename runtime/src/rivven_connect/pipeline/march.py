@@ -10,9 +10,12 @@ from typing import Any
 
 import msgspec
 
+from rivven_connect._batch import EventBatch
 from rivven_connect._errors import RivvenError
 from rivven_connect._events import SourceEvent
+from rivven_connect.pipeline.blocks import HeldBatch
 from rivven_connect.pipeline.dead_letters import DeadLetter
+from rivven_connect.pipeline.originals import Originals
 from rivven_connect.pipeline.predicate import Predicate
 
 _ORDINAL_BITS = 20
@@ -59,7 +62,12 @@ class Transformed:
             if isinstance(leaf, SourceEvent):
                 one = msgspec.structs.replace(leaf) if id(leaf) in seen else leaf
                 seen.add(id(leaf))
-                self._add_event(one, (base << _ORDINAL_BITS) | ordinal, position, timestamp)
+                one.sub_index = (base << _ORDINAL_BITS) | ordinal
+                if one.position is None:
+                    one.position = position
+                if one.timestamp is None:
+                    one.timestamp = timestamp
+                self.events.append(one)
             elif isinstance(leaf, DeadLetter):
                 apart = len(leaves) if len(leaves) > 1 and not ordinal else ordinal
                 self.letters.append(
@@ -73,19 +81,16 @@ class Transformed:
             else:
                 self.dropped += 1
 
-    def add_only(self, event: SourceEvent, origin: Origin) -> None:
-        """Add the one event that a record has become; as `add`, for what is usual."""
-        base, position, timestamp = origin
-        self.read += 1
-        self._add_event(event, base << _ORDINAL_BITS, position, timestamp)
-
-    def _add_event(self, event: SourceEvent, ordinal: int, position: Any, timestamp: Any) -> None:
-        event.sub_index = ordinal
-        if event.position is None:
-            event.position = position
-        if event.timestamp is None:
-            event.timestamp = timestamp
-        self.events.append(event)
+    def add_all(self, events: list[SourceEvent], origins: Sequence[Origin]) -> None:
+        """Add events of which each is all that its record has become; as `add`, for what is usual."""
+        self.read += len(events)
+        for event, (base, position, timestamp) in zip(events, origins, strict=True):
+            event.sub_index = base << _ORDINAL_BITS
+            if position is not None and event.position is None:
+                event.position = position
+            if timestamp is not None and event.timestamp is None:
+                event.timestamp = timestamp
+        self.events += events
 
 
 class March:
@@ -94,8 +99,14 @@ class March:
     `events` holds the former by place; an event that becomes none, or several, or fails, leaves.
     """
 
-    def __init__(self, events: Sequence[SourceEvent]) -> None:
-        self.events = list(events)
+    def __init__(self, batch: EventBatch) -> None:
+        self._batch: EventBatch | None = batch
+        self.events = list(batch.events())
+        if isinstance(batch, HeldBatch) or batch.positions or batch.sub_indexes:
+            self._origins = [(one.sub_index, one.position, one.timestamp) for one in self.events]
+            self._batch = None
+        else:
+            self._origins = [(0, None, batch.timestamp)] * len(self.events)
         self.failure: RivvenError | None = None
         """What ends the march: nothing from its place on goes further."""
         self._gone: dict[int, Sequence[Leaf]] = {}
@@ -119,11 +130,23 @@ class March:
         self._gone = {one: leaves for one, leaves in self._gone.items() if one < place}
         self.failure = failure
 
-    def collect(self, origins: Sequence[Origin], into: Transformed) -> None:
+    def originals(self, places: Sequence[int]) -> Originals:
+        """Keep events as they are, so that a step may change them in place.
+
+        Raises:
+            TypeError: something in them is not JSON; likewise ValueError and RecursionError.
+        """
+        batch, self._batch = self._batch, None
+        if batch is not None and len(places) == len(self.events):
+            return Originals.of_batch(batch)  # no step has been at work yet
+        return Originals.of_events([self.events[place] for place in places])
+
+    def collect(self, into: Transformed) -> None:
         """Add what everything has come to, in order."""
-        gone = self._gone
-        for place, event in enumerate(self.events):
-            if place in gone:
-                into.add(gone[place], origins[place])
-            else:
-                into.add_only(event, origins[place])
+        origins = self._origins
+        start = 0
+        for place, leaves in sorted(self._gone.items()):
+            into.add_all(self.events[start:place], origins[start:place])
+            into.add(leaves, origins[place])
+            start = place + 1
+        into.add_all(self.events[start:], origins[start : len(self.events)])

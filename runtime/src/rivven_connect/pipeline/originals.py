@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import operator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import msgspec
 
+from rivven_connect._batch import EventBatch
 from rivven_connect._events import EventMetadata, SourceEvent
 from rivven_connect._json import UNENCODABLE, decode_json, encode_json, encode_lines
+
+_ENVELOPE = tuple(
+    name for name in SourceEvent.__struct_fields__ if name not in {"data", "metadata"}
+)
+_envelope = operator.attrgetter(*_ENVELOPE)
 
 LONGEST_TEXT = 10_000
 """Characters that are kept of data that are not JSON."""
@@ -49,29 +57,47 @@ class Original:
 
 
 class Originals:
-    """Many events as they were, kept by columns: one call of the encoder for all of them."""
+    """Many events as they were: one call of the encoder for all of them."""
 
-    def __init__(self, events: list[SourceEvent]) -> None:
+    def __init__(self, lines: bytes, event_at: Callable[[int], SourceEvent]) -> None:
+        self._lines = lines
+        self._event_at = event_at
+        self._split: list[bytes] = []
+
+    @classmethod
+    def of_batch(cls, batch: EventBatch) -> Originals:
+        """Keep a batch whose events have not been made yet; nothing changes its columns.
+
+        Raises:
+            TypeError: a record has no JSON form; likewise ValueError and RecursionError.
+        """
+        return cls(batch.lines(), batch.event_at)
+
+    @classmethod
+    def of_events(cls, events: Sequence[SourceEvent]) -> Originals:
         """Keep events.
 
         Raises:
             TypeError: something in them is not JSON; likewise ValueError and RecursionError.
         """
-        self._lines = encode_lines([one.data for one in events])
-        self._columns = {
-            name: [getattr(one, name) for one in events]
-            for name in SourceEvent.__struct_fields__
-            if name not in {"data", "metadata"}
-        }
-        self._metadata = [_encoded(one.metadata) for one in events]
-        self._split: list[bytes] = []
+        envelopes = list(map(_envelope, events))
+        metadata = [_encoded(one.metadata) for one in events]
 
-    def of(self, index: int) -> Original:
+        def event_at(index: int) -> SourceEvent:
+            known = metadata[index]
+            found = SourceEvent(**dict(zip(_ENVELOPE, envelopes[index], strict=True)))
+            if known is not None:
+                found.metadata = msgspec.json.decode(known, type=EventMetadata)
+            return found
+
+        return cls(encode_lines([one.data for one in events]), event_at)
+
+    def at(self, index: int) -> Original:
         """Return one of the events."""
         if not self._split:
             self._split = self._lines.split(b"\n")
-        envelope = SourceEvent(**{name: each[index] for name, each in self._columns.items()})
-        return Original(envelope, self._split[index], self._metadata[index])
+        envelope = self._event_at(index)
+        return Original(envelope, self._split[index], _encoded(envelope.metadata))
 
 
 def unreadable(event: SourceEvent) -> SourceEvent:

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable, Collection
 import msgspec
 
 from rivven_connect._adapters import close_iterator
-from rivven_connect._batch import EventBatch, Item, Poison
+from rivven_connect._batch import EventBatch, Item, PassedBatch, Poison
 from rivven_connect._cancellation import connector_call
 from rivven_connect._errors import ConnectorError, PipelineError
 from rivven_connect._events import CONTROLS, EventType, SourceEvent, full_name
@@ -154,6 +154,8 @@ class SourceReader:
             )
 
     async def _batch(self, batch: EventBatch) -> None:
+        if isinstance(batch, PassedBatch):
+            batch = batch.take()
         key = (full_name(batch.stream, batch.namespace), batch.partition)
         if batch.event_types and not CONTROLS.isdisjoint(batch.event_types):
             await self._each(batch, key)
@@ -265,7 +267,7 @@ class SourceReader:
         """Transform the records of a part together."""
         found = Transformed()
         try:
-            await self._chain.apply_all(list(part.events()), self._plan.name, found)
+            await self._chain.apply_all(part, self._plan.name, found)
         finally:
             self._count(found.read)
             self._note(found)

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 
 import msgspec
 
 from rivven_connect import ConfiguredCatalog, EventBatch, Json, SourceEvent, WriteResult
+from rivven_connect._offload import Offload
 from rivven_connect._stream_paths import PLACEHOLDER, require_writable, stream_path
 from rivven_connect.connectors.jsonl_sink._generated import JsonlSinkBase, JsonlSinkConfig
 from rivven_connect.connectors.jsonl_sink.files import LineFiles
@@ -27,6 +29,7 @@ class JsonlSink(JsonlSinkBase):
 
     def __init__(self) -> None:
         self._files = LineFiles()
+        self._writes, self._syncs = Offload(), Offload()
 
     async def open(self, config: JsonlSinkConfig) -> None:
         """Say what is wanted: records as JSON, or events."""
@@ -59,7 +62,7 @@ class JsonlSink(JsonlSinkBase):
         for path, group in by_path.items():
             written, lines = _encode(config, group, result)
             if lines:
-                await asyncio.to_thread(self._files.append, path, [lines])
+                await self._writes.run(partial(self._files.append, path, [lines]))
             result.add_success(written, len(lines))
         return result
 
@@ -75,13 +78,13 @@ class JsonlSink(JsonlSinkBase):
             by_path.setdefault(_path(config, batch.full_name()), []).append(batch)
         for path, group in by_path.items():
             lines = [batch.lines() for batch in group]
-            await asyncio.to_thread(self._files.append, path, lines)
+            await self._writes.run(partial(self._files.append, path, lines))
             result.add_success(sum(map(len, group)), sum(map(len, lines)))
         return result
 
     async def flush(self, config: JsonlSinkConfig) -> None:
         """Bring the appended lines to the disk."""
-        await asyncio.to_thread(self._files.sync)
+        await self._syncs.run(self._files.sync)
 
 
 def _path(config: JsonlSinkConfig, stream: str) -> str:

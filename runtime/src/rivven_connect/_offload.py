@@ -1,0 +1,56 @@
+"""Blocking calls of an event loop: short ones run in it, long ones in a thread.
+
+A hop to a thread and back costs more than a write to the page cache or a sync of a fast disk: the
+two threads then contend for the interpreter. A slow disk must not hold up the loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+SHORT_S = 0.002
+"""Seconds that a call may keep the loop to itself."""
+
+_MEMORY = 0.8
+"""Weight of the past in what a call is expected to take; one slow call is enough to change to a thread."""
+
+
+class Offload:
+    """Runs calls of one kind, in their order; the first goes to a thread, to see how long it takes."""
+
+    def __init__(self, executor: concurrent.futures.Executor | None = None) -> None:
+        self._executor = executor
+        self._expected_s = SHORT_S
+        self._running = 0
+
+    async def run(self, call: Callable[[], T]) -> T:
+        """Return what `call` returns; once begun it ends, even if its caller is cancelled.
+
+        Raises:
+            Exception: what `call` raises.
+        """
+        # Never beside one in the thread: calls of one kind may share a connection or a file.
+        if self._expected_s < SHORT_S and not self._running:
+            return self._timed(call)
+        self._running += 1
+        future = asyncio.get_running_loop().run_in_executor(self._executor, self._timed, call)
+        future.add_done_callback(self._ended)
+        return await asyncio.shield(future)
+
+    def _timed(self, call: Callable[[], T]) -> T:
+        started = time.perf_counter()
+        try:
+            return call()
+        finally:
+            taken = time.perf_counter() - started
+            smoothed = _MEMORY * self._expected_s + (1 - _MEMORY) * taken
+            self._expected_s = max(taken, smoothed) if taken > SHORT_S else smoothed
+
+    def _ended(self, _: object) -> None:
+        self._running -= 1
