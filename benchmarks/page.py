@@ -23,7 +23,7 @@ def write(cases: Sequence[Case], outcomes: Sequence[Outcome]) -> None:
         (
             f"B-{one.case.id} {one.name}",
             held.share,
-            f"{held.text} of {held.target.rpartition('<= ')[2]}",
+            f"{held.text} of {held.target.rpartition('<= ')[2].split()[0]}",
         )
         for one in outcomes
         for held in one.held
