@@ -224,7 +224,8 @@ class SourceReader:
         if block is None or not self._adapt(block):
             part.records, part.positions = records, positions
             return False
-        await self._make_room(block)
+        if self._is_too_much(block):
+            await self._put()
         self._count(len(part))
         self._draft.add(block)
         return True
@@ -241,14 +242,13 @@ class SourceReader:
         self._stride = max(1, min(4 * self._stride, most, _LARGEST_PIECE))
         return True
 
-    async def _make_room(self, block: Block) -> None:
-        """Hand off what is in the draft, if the block would make it too large."""
+    def _is_too_much(self, block: Block) -> bool:
+        """Whether the block would make the draft too large."""
         weight = self._draft.weight + block.size + RECORD_OVERHEAD * len(block)
         most = max(self._limits.max_bytes, self._limits.columnar_bytes * block.batch.is_columnar())
-        if self._draft.records and (
+        return self._draft.records > 0 and (
             weight > most or self._draft.records + len(block) > self._limits.max_records
-        ):
-            await self._put()
+        )
 
     def _count(self, records: int) -> None:
         self._draft.piece.read += records
@@ -271,25 +271,24 @@ class SourceReader:
         finally:
             self._count(found.read)
             self._note(found)
-            await self._add_all(found.events, key)
+            self._add_all(found.events, key)
 
-    async def _add_all(self, events: list[SourceEvent], key: StateKey) -> None:
-        """Add events, together if they fit."""
-        if not events:
-            return
-        blocks: list[Block] = []
-        if len(events) <= self._limits.max_records:
+    def _add_all(self, events: list[SourceEvent], key: StateKey) -> None:
+        """Add events, together where they fit a piece; they are counted, so nothing waits here."""
+        most = self._limits.max_records
+        for start in range(0, len(events), most):
+            some = events[start : start + most]
+            blocks: list[Block] = []
             with contextlib.suppress(*UNENCODABLE):
-                blocks = self._draft.blocks_of_events(events, key)
-        if not blocks or not all(map(self._adapt, blocks)):
-            for event in events:
+                blocks = self._draft.blocks_of_events(some, key)
+            if blocks and all(map(self._adapt, blocks)):
+                for block in blocks:
+                    if self._is_too_much(block):
+                        self.hand_off()
+                    self._draft.add(block)
+                continue
+            for event in some:
                 self._add(event, key)
-                if self._is_due(0):
-                    self.hand_off()
-            return
-        for block in blocks:
-            await self._make_room(block)
-            self._draft.add(block)
 
     async def _event(self, event: SourceEvent, key: StateKey) -> None:
         if self._admit(event, key):
@@ -334,6 +333,9 @@ class SourceReader:
 
     def _add(self, event: SourceEvent, key: StateKey) -> None:
         """Add an event to the draft; one that is not JSON fails like any other bad record."""
+        limits = self._limits
+        if self._draft.records >= limits.max_records or self._draft.weight >= limits.max_bytes:
+            self.hand_off()  # one record has become many
         try:
             size = len(encode_json(event.data))
             if event.metadata is not None:

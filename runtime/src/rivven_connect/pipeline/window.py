@@ -50,7 +50,7 @@ class Piece:
 
     def is_empty(self) -> bool:
         """Whether there is nothing in it: no record and no state."""
-        return not (self.read or self.letters or self.states)
+        return not (self.read or self.records or self.letters or self.states)
 
     def room(self) -> int:
         """Return how many records it counts for; a state alone counts for one."""
