@@ -11,7 +11,7 @@ from rivven_connect._batch import EventBatch
 from rivven_connect._catalog import ConfiguredCatalog, ConfiguredStream, Stream
 from rivven_connect._errors import PipelineError
 from rivven_connect._events import EventType, SourceEvent
-from rivven_connect._json import Json, JsonObject
+from rivven_connect._json import UNENCODABLE, Json, JsonObject, decode_json, encode_json
 from rivven_connect.pipeline.plan import SourcePlan
 from rivven_connect.pipeline.schema_change import compare
 
@@ -129,18 +129,35 @@ class RecordCheck:
 
         make: Any = jsonschema_rs.Draft202012Validator
         self._one = make(schema, validate_formats=True)
-        # `$ref: #/...` inside counts from the root, so it has to stay a resource of its own.
-        whole = {"type": "array", "items": {"$id": "urn:rivven:record", **schema}}
+        # `$ref: #/...` inside counts from the root, so it has to stay a resource of its own; one that
+        # named an older draft would be read by that, unlike the schema on its own.
+        one = {name: value for name, value in schema.items() if name != "$schema"}
+        whole = {"type": "array", "items": {"$id": "urn:rivven:record", **one}}
         self._all = make(whole, validate_formats=True)
 
     def __call__(self, record: Json) -> str | None:
-        """Return why a record does not fit, or None."""
-        if self._one.is_valid(record):
+        """Return why a record does not fit, or None; its JSON counts, as a sink would write it.
+
+        A record that has no JSON form is no matter of its schema: whoever encodes it refuses it.
+        """
+        if self._fits(record):
             return None
-        error = next(iter(self._one.iter_errors(record)))
+        try:
+            plain = decode_json(encode_json(record))
+        except UNENCODABLE:
+            return None
+        if self._one.is_valid(plain):
+            return None
+        error = next(iter(self._one.iter_errors(plain)))
         place = "/".join(map(str, error.instance_path))
         rule = str(error.kind.name) if hasattr(error.kind, "name") else "schema"
         return f"/{place} does not fit the schema ({rule})"
+
+    def _fits(self, record: Json) -> bool:
+        try:
+            return bool(self._one.is_valid(record))
+        except (TypeError, ValueError):  # a date, a set: no JSON value, though it may have a form
+            return False
 
     def fits_all(self, records: list[Json]) -> bool:
         """Whether all records fit; one call, because crossing over costs as much as checking.
