@@ -7,6 +7,7 @@ events, where something has looked at them one by one.
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import itertools
 from collections.abc import Iterable, Iterator
@@ -17,7 +18,7 @@ import msgspec
 
 from rivven_connect._batch import BatchConfig, EventBatch
 from rivven_connect._events import EventType, SourceEvent
-from rivven_connect._json import Json, decode_lines, encode_lines
+from rivven_connect._json import UNENCODABLE, Json, decode_lines, encode_lines
 from rivven_connect.pipeline.store import StateKey
 
 
@@ -124,7 +125,7 @@ class Block:
         part: list[SourceEvent] = []
         size = 0
         for event in self.events():
-            more = event.estimated_size()
+            more = estimated_size((event,))
             if part and (len(part) >= limits.max_records or size + more > limits.max_bytes):
                 yield Block(self.key, HeldBatch(part), size, part)
                 part, size = [], 0
@@ -178,9 +179,17 @@ def with_records(batch: EventBatch, records: Any) -> EventBatch:
 
 
 def by_stream(events: list[SourceEvent]) -> Iterator[HeldBatch]:
-    """Yield the events in their order, those of one stream that follow one another together."""
+    """Yield the events in their order, those of one stream that follow one another together.
+
+    Identity tells events apart, so one that is there twice becomes two.
+    """
     first = events[0]
     count = len(events)
+    if len(set(map(id, events))) < count:
+        seen: set[int] = set()
+        for place, one in enumerate(events):
+            events[place] = msgspec.structs.replace(one) if id(one) in seen else one
+            seen.add(id(one))
     if [one.stream for one in events].count(first.stream) == count and [
         one.namespace for one in events
     ].count(first.namespace) == count:
@@ -200,7 +209,26 @@ def measured(batch: HeldBatch) -> tuple[bytes, int]:
     extra = sum(
         len(msgspec.json.encode(one.metadata)) for one in batch.held if one.metadata is not None
     )
-    return lines, len(lines) + extra
+    return lines, len(lines) - len(batch) + extra
+
+
+def is_encodable(batch: EventBatch) -> bool:
+    """Whether a batch has lines; a sink's own transform may have put anything into its events."""
+    if isinstance(batch, HeldBatch) and batch.encoded is None:
+        try:
+            batch.encoded = encode_lines(batch.records)
+        except UNENCODABLE:
+            return False
+    return True
+
+
+def estimated_size(events: Iterable[SourceEvent]) -> int:
+    """Return about how many bytes some events have; one that is not JSON counts for nothing."""
+    size = 0
+    for event in events:
+        with contextlib.suppress(*UNENCODABLE):
+            size += event.estimated_size()
+    return size
 
 
 def _unless(values: list[Any], usual: object) -> list[Any] | None:

@@ -12,7 +12,13 @@ from rivven_connect._catalog import ConfiguredCatalog
 from rivven_connect._failpoints import failpoint
 from rivven_connect._json import JsonObject
 from rivven_connect._sink import BatchForm, Sink, TransactionalSink
-from rivven_connect.pipeline.blocks import Block, HeldBatch, by_stream, events_of
+from rivven_connect.pipeline.blocks import (
+    Block,
+    HeldBatch,
+    by_stream,
+    estimated_size,
+    events_of,
+)
 from rivven_connect.pipeline.chain import TransformChain, Transformed
 from rivven_connect.pipeline.committer import Committer
 from rivven_connect.pipeline.failures import stop_error
@@ -241,9 +247,8 @@ class SinkRunner:
                 for event in events:
                     await self._chain.apply(event, entry.source, found)
             if found.events:
-                size = sum(event.estimated_size() for event in found.events)
                 made += [
-                    Block(block.key, batch, size * len(batch) // len(found.events))
+                    Block(block.key, batch, estimated_size(batch.held))
                     for batch in by_stream(found.events)
                 ]
             found.events = []

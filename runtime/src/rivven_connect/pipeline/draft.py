@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import itertools
 from collections.abc import Collection
 
 from rivven_connect._batch import EventBatch
@@ -28,7 +29,8 @@ class Draft:
         self.piece = Piece()
         self._loose: list[SourceEvent] = []
         self._loose_key: StateKey = ("", "")
-        self._loose_size = 0
+        self._loose_sizes: list[int] = []
+        self._loose_weight = 0
 
     @property
     def records(self) -> int:
@@ -38,8 +40,7 @@ class Draft:
     @property
     def weight(self) -> int:
         """What they weigh."""
-        loose = self._loose_size + RECORD_OVERHEAD * len(self._loose)
-        return self.piece.weight + loose
+        return self.piece.weight + self._loose_weight
 
     def block_of_rows(self, batch: EventBatch, key: StateKey) -> Block:
         """Return a batch as a block, in the form that the sinks take.
@@ -81,7 +82,8 @@ class Draft:
             self._gather()
             self._loose_key = key
         self._loose.append(event)
-        self._loose_size += size
+        self._loose_sizes.append(size)
+        self._loose_weight += size + RECORD_OVERHEAD
 
     def keep(self, letter: DeadLetter) -> None:
         """Add a dead letter."""
@@ -108,8 +110,8 @@ class Draft:
         """Make blocks of the loose events."""
         if not self._loose:
             return
-        loose, size = self._loose, self._loose_size
-        self._loose, self._loose_size = [], 0
-        for batch in by_stream(loose):
-            share = size * len(batch) // len(loose)
-            self.piece.add(Block(self._loose_key, batch, share))
+        sizes = iter(self._loose_sizes)
+        for batch in by_stream(self._loose):
+            size = sum(itertools.islice(sizes, len(batch)))
+            self.piece.add(Block(self._loose_key, batch, size))
+        self._loose, self._loose_sizes, self._loose_weight = [], [], 0

@@ -9,6 +9,7 @@ from rivven_connect._errors import PipelineError
 from rivven_connect._events import SourceEvent
 from rivven_connect.pipeline.blocks import Block
 from rivven_connect.pipeline.dead_letters import DeadLetter, event_letter
+from rivven_connect.pipeline.originals import unreadable
 from rivven_connect.pipeline.plan import SinkPlan
 from rivven_connect.pipeline.summary import ConnectorCounts
 
@@ -61,16 +62,17 @@ class Attempt:
             self.counts.dropped += 1
             _log.warning("dropped: %s", where)
             return
+        kept = unreadable(event)  # a transform of the sink may have put anything into it
         self.letters.append(
             event_letter(
-                event,
+                kept,
                 kind="sink",
                 path=f"sinks/{self.plan.name}",
                 source=self.origins.source_of(event),
                 sink=self.plan.name,
                 error=error,
                 error_class=error_class,
-                record=event.data,
+                record=kept.data,
                 attempt=tries,
             )
         )

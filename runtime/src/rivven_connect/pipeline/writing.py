@@ -16,7 +16,7 @@ from rivven_connect._json import JsonObject
 from rivven_connect._sink import BatchForm, BatchSink, Sink, WriteResult
 from rivven_connect._verdict import judge, require_account
 from rivven_connect.metric_names import WRITE_LATENCY_SECONDS
-from rivven_connect.pipeline.blocks import Block, events_of
+from rivven_connect.pipeline.blocks import Block, events_of, is_encodable
 from rivven_connect.pipeline.dead_letters import error_class
 from rivven_connect.pipeline.patience import Patience
 from rivven_connect.pipeline.plan import SinkPlan
@@ -51,6 +51,7 @@ class RecordWriter:
 
     def prepare(self, catalog: ConfiguredCatalog) -> None:
         """Learn the schemas of the streams that will be written."""
+        self._columns = None
         self._schemas = {one.stream.full_name(): one.stream.json_schema for one in catalog.streams}
 
     async def write(self, origins: Origins) -> Attempt:
@@ -107,7 +108,7 @@ class RecordWriter:
                 await self._patience.pace(records)
                 with self._patience.timing(WRITE_LATENCY_SECONDS), connector_call("write"):
                     result = await sink.write_batches(self._plan.config, batches)
-                if result.has_failures():
+                if result.has_failures() or result.failed_events:
                     return False
                 require_account(result, records)
             except Exception as error:  # noqa: BLE001  # a connector may raise anything; `pause` decides
@@ -120,13 +121,15 @@ class RecordWriter:
             return True
 
     def _shaped(self, chunk: list[Block]) -> list[EventBatch] | None:
-        """Return the batches of some blocks in the form that the sink takes, if they have it.
+        """Return the batches of some blocks in the form that the sink takes, if all have it.
 
         Raises:
             RecordError: a record does not fit its stream's columns.
         """
         batches = [block.batch for block in chunk]
-        if self.form != "arrow":
+        if self.form == "json":
+            return batches if all(map(is_encodable, batches)) else None
+        if self.form == "rows":
             return batches
         if any(batch.event_types for batch in batches):
             return None  # a change is more than its record
