@@ -84,7 +84,7 @@ class TransformChain:
             PipelineError: a transform failed and `on_error` is `stop`; `into` is as it was.
         """
         origin = (event.sub_index, event.position, event.timestamp)
-        into.add(await self._walk([event], 0, source), origin)
+        into.add(await self._walk([event], source), origin)
 
     async def apply_all(self, batch: EventBatch, source: str, into: Transformed) -> None:
         """Add what becomes of a batch's events to `into`, in order; one step after the other.
@@ -94,26 +94,29 @@ class TransformChain:
                 before is in `into`.
         """
         march = March(batch)
-        for index, (plan, transform) in enumerate(self._steps):
-            await self._take_step(march, index, plan, transform, source)
+        with connector_call("a transform"):
+            for plan, transform in self._steps:
+                await self._take_step(march, plan, transform, source)
         march.collect(into)
         if march.failure is not None:
             raise march.failure
 
     async def _take_step(
-        self, march: March, index: int, plan: TransformPlan, transform: Transform[Any], source: str
+        self, march: March, plan: TransformPlan, transform: Transform[Any], source: str
     ) -> None:
-        """Bring all events of a march through one step; those that become many leave it."""
-        chosen = march.chosen(plan.when)
+        """Bring all events of a march through one step, in their order."""
+        places, events = march.chosen(plan.when)
         originals: Originals | None = None
         # Where something is not JSON, the record at fault is found when each goes alone.
         with contextlib.suppress(*UNENCODABLE):
-            originals = march.originals(chosen)
-        if originals and await self._take_together(march, plan, transform, chosen, originals):
-            return
-        call, config, events = transform.transform, plan.config, march.events
-        for number, place in enumerate(chosen):
-            event, first = events[place], None
+            originals = march.originals(events)
+        if originals is not None and places and _has_batch_form(transform):
+            if await self._take_together(march, plan, transform, places, events):
+                return
+            originals.restore(events)
+        call, config, leaves = transform.transform, plan.config, march.leaves
+        for number, place in enumerate(places):
+            event, first = events[number], None
             if originals is not None:
                 output = error = None
                 try:
@@ -121,55 +124,51 @@ class TransformChain:
                 except Exception as raised:  # noqa: BLE001  # a connector may raise anything; `_step` decides
                     error = raised
                 if output.__class__ is SourceEvent:
-                    events[place] = output
+                    leaves[place] = output
                     continue
                 if (one := single_event(output)) is not None:
-                    events[place] = one
+                    leaves[place] = one
                     continue
                 first = _Outcome(originals.at(number), output, error)
             try:
-                leaves = await self._step(plan, transform, event, source, first)
-                march.leave(place, await self._walk(leaves, index + 1, source))
+                march.replace(place, await self._step(plan, transform, event, source, first))
             except RivvenError as failure:
                 march.break_off(place, failure)
-                return
+                break
+        march.close_ranks()
 
     async def _take_together(
         self,
         march: March,
         plan: TransformPlan,
         transform: Transform[Any],
-        chosen: Sequence[int],
-        originals: Originals,
+        places: Sequence[int],
+        events: list[SourceEvent],
     ) -> bool:
-        """Use the transform's batch form, if it has one; False, and nothing changed, if it fails."""
-        if type(transform).transform_batch is Transform.transform_batch:
-            return False
-        given = [march.events[place] for place in chosen]
+        """Use the transform's batch form; False if it fails, or returns others than it was given."""
         try:
             with connector_call(plan.path):
-                found = await transform.transform_batch(plan.config, list(given))
-        except Exception:  # noqa: BLE001  # the record at fault is found when each goes alone
-            found = None
-        if found is not None:
+                found = await transform.transform_batch(plan.config, list(events))
             left = iter(found)
             wanted = next(left, None)
-            kept = []
-            for place, event in zip(chosen, given, strict=True):
+            kept = set()
+            for place, event in zip(places, events, strict=True):
                 if event is wanted:
-                    kept.append(place)
+                    kept.add(place)
                     wanted = next(left, None)
-            if len(kept) == len(found):
-                for place in set(chosen).difference(kept):
-                    march.leave(place, ())
-                return True
-        for number, event in enumerate(given):
-            originals.at(number).restore(event)
-        return False
+            if len(kept) != len(found):
+                return False
+        except Exception:  # noqa: BLE001  # the record at fault is found when each goes alone
+            return False
+        for place in places:
+            if place not in kept:
+                march.replace(place, ())
+        march.close_ranks()
+        return True
 
-    async def _walk(self, leaves: Sequence[Leaf], first: int, source: str) -> Sequence[Leaf]:
-        """Return what the steps from `first` on make of some leaves, one by one."""
-        for plan, transform in self._steps[first:]:
+    async def _walk(self, leaves: Sequence[Leaf], source: str) -> Sequence[Leaf]:
+        """Return what all steps make of some leaves, one by one."""
+        for plan, transform in self._steps:
             following: list[Leaf] = []
             for one in leaves:
                 if not isinstance(one, SourceEvent) or (
@@ -252,6 +251,10 @@ class TransformChain:
             error_class=error_class(error),
             record=event.data,
         )
+
+
+def _has_batch_form(transform: Transform[Any]) -> bool:
+    return type(transform).transform_batch is not Transform.transform_batch
 
 
 def _is_record_failure(error: Exception) -> bool:

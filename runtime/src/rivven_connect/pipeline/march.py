@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import bisect
 import dataclasses
 import enum
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -94,59 +96,82 @@ class Transformed:
 
 
 class March:
-    """Events that have each stayed one event so far, and what became of the others.
+    """What some records have come to so far, side by side, so that each step takes all of them.
 
-    `events` holds the former by place; an event that becomes none, or several, or fails, leaves.
+    `leaves` are in the records' order; a step sees them as it would see one record after the other.
     """
 
     def __init__(self, batch: EventBatch) -> None:
         self._batch: EventBatch | None = batch
-        self.events = list(batch.events())
+        events = list(batch.events())
         if isinstance(batch, HeldBatch) or batch.positions or batch.sub_indexes:
-            self._origins = [(one.sub_index, one.position, one.timestamp) for one in self.events]
+            self._origins = [(one.sub_index, one.position, one.timestamp) for one in events]
             self._batch = None
         else:
-            self._origins = [(0, None, batch.timestamp)] * len(self.events)
+            self._origins = [(0, None, batch.timestamp)] * len(events)
+        self.leaves: list[Leaf] = [*events]
         self.failure: RivvenError | None = None
-        """What ends the march: nothing from its place on goes further."""
-        self._gone: dict[int, Sequence[Leaf]] = {}
+        """What ends the march: nothing from its record on goes further."""
+        self._owners: Sequence[int] = range(len(events))
+        self._others: dict[int, Sequence[Leaf]] = {}
 
-    def chosen(self, when: Predicate | None) -> Sequence[int]:
-        """Return the places of the events that a step is for."""
-        places: Sequence[int] = range(len(self.events))
-        if self._gone:
-            places = [place for place in places if place not in self._gone]
-        if when is not None:
-            places = [place for place in places if when.matches(self.events[place])]
-        return places
+    def chosen(self, when: Predicate | None) -> tuple[Sequence[int], list[SourceEvent]]:
+        """Return the places of the events that a step is for, and the events."""
+        found = [
+            (place, one)
+            for place, one in enumerate(self.leaves)
+            if isinstance(one, SourceEvent) and (when is None or when.matches(one))
+        ]
+        return [place for place, _ in found], [one for _, one in found]
 
-    def leave(self, place: int, leaves: Sequence[Leaf]) -> None:
-        """Note what an event has come to that is not one event any more."""
-        self._gone[place] = leaves
-
-    def break_off(self, place: int, failure: RivvenError) -> None:
-        """End the march at a place; what is before it goes on."""
-        del self.events[place:]
-        self._gone = {one: leaves for one, leaves in self._gone.items() if one < place}
-        self.failure = failure
-
-    def originals(self, places: Sequence[int]) -> Originals:
-        """Keep events as they are, so that a step may change them in place.
+    def originals(self, events: list[SourceEvent]) -> Originals:
+        """Keep chosen events as they are, so that a step may change them in place.
 
         Raises:
             TypeError: something in them is not JSON; likewise ValueError and RecursionError.
         """
         batch, self._batch = self._batch, None
-        if batch is not None and len(places) == len(self.events):
+        if batch is not None and len(events) == len(self.leaves):
             return Originals.of_batch(batch)  # no step has been at work yet
-        return Originals.of_events([self.events[place] for place in places])
+        return Originals.of_events(events)
+
+    def replace(self, place: int, leaves: Sequence[Leaf]) -> None:
+        """Note what one event has come to that is not one event."""
+        self._others[place] = leaves
+
+    def break_off(self, place: int, failure: RivvenError) -> None:
+        """End the march at the record of a place; what is before it goes on."""
+        self.failure = failure
+        record = self._owners[place]
+        end = bisect.bisect_left(self._owners, record)
+        del self.leaves[end:], self._origins[record:]
+        self._owners = self._owners[:end]
+        self._others = {one: leaves for one, leaves in self._others.items() if one < end}
+
+    def close_ranks(self) -> None:
+        """Put what was noted in a step in its place."""
+        if not self._others:
+            return
+        owners: list[int] = []
+        leaves: list[Leaf] = []
+        for place, (one, owner) in enumerate(zip(self.leaves, self._owners, strict=True)):
+            found = self._others.get(place, (one,))
+            leaves += found
+            owners += [owner] * len(found)
+        self.leaves, self._owners, self._others = leaves, owners, {}
 
     def collect(self, into: Transformed) -> None:
-        """Add what everything has come to, in order."""
-        origins = self._origins
-        start = 0
-        for place, leaves in sorted(self._gone.items()):
-            into.add_all(self.events[start:place], origins[start:place])
-            into.add(leaves, origins[place])
-            start = place + 1
-        into.add_all(self.events[start:], origins[start : len(self.events)])
+        """Add what every record has come to, in order."""
+        usual: list[SourceEvent] = []
+        start = place = 0
+        counts = Counter(self._owners)
+        for record, origin in enumerate(self._origins):
+            own = self.leaves[place : place + counts[record]]
+            place += len(own)
+            if len(own) == 1 and isinstance(own[0], SourceEvent):
+                usual.append(own[0])
+                continue
+            into.add_all(usual, self._origins[start:record])
+            into.add(own, origin)
+            usual, start = [], record + 1
+        into.add_all(usual, self._origins[start:])

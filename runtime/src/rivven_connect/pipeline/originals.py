@@ -49,6 +49,15 @@ class Original:
             metadata=msgspec.json.decode(metadata, type=EventMetadata) if metadata else None,
         )
 
+    def is_still(self, event: SourceEvent) -> bool:
+        """Whether an event is as it was."""
+        try:
+            now = Original.of(event)
+        except UNENCODABLE:
+            return False
+        same = (self.data, self.metadata) == (now.data, now.metadata)
+        return same and _envelope(self.envelope) == _envelope(event)
+
     def restore(self, event: SourceEvent) -> None:
         """Make an event what it was; it stays the same object."""
         found = self.event()
@@ -98,6 +107,13 @@ class Originals:
             self._split = self._lines.split(b"\n")
         envelope = self._event_at(index)
         return Original(envelope, self._split[index], _encoded(envelope.metadata))
+
+    def restore(self, events: Sequence[SourceEvent]) -> None:
+        """Make the events what they were; what is untouched keeps even what JSON would change."""
+        for index, event in enumerate(events):
+            original = self.at(index)
+            if not original.is_still(event):
+                original.restore(event)
 
 
 def unreadable(event: SourceEvent) -> SourceEvent:
