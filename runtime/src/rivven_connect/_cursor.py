@@ -10,6 +10,7 @@ from __future__ import annotations
 import bisect
 import logging
 import operator
+from collections.abc import Callable
 from typing import Any
 
 from rivven_connect._errors import ConnectorError
@@ -48,6 +49,8 @@ class CursorTracker:
         self.first: Json = start.get(CURSOR) if resumes else None
         """What the hook gets."""
         self._cursor = self.first
+        self._value: Callable[[Any], Any] | None = None
+        """What a cursor's text stands for, where texts have another order."""
 
     @property
     def has_resume_points(self) -> bool:
@@ -72,19 +75,30 @@ class CursorTracker:
             return batch
         from rivven_connect._arrow import to_rows  # noqa: PLC0415  # only who has Arrow needs it
 
-        rows = to_rows(batch)
+        rows = to_rows(self._told(batch))
         kept = set(map(id, self.without_repeats(rows)))
         wanted = [index for index, row in enumerate(rows) if id(row) in kept]
-        return batch if len(wanted) == len(rows) else batch.take(wanted)
+        if len(wanted) == len(rows):
+            return batch
+        return batch.take(wanted) if wanted else batch.slice(0, 0)
 
     def advance_columns(self, batch: Any) -> JsonObject | None:
         """Follow the cursor through an Arrow batch, as `advance` does through records."""
         if not len(batch) or not self._follows():
             return None
-        from rivven_connect._arrow import milestones, to_rows  # noqa: PLC0415  # only who has Arrow
+        from rivven_connect._arrow import milestones, to_rows, value_of_text  # noqa: PLC0415  # only who has Arrow
 
-        few = milestones(batch, self._spec.cursor or "", ascending=self._ascends)
-        return self.advance(to_rows(batch) if few is None else few)
+        told = self._told(batch)
+        field = self._spec.cursor or ""
+        self._value = value_of_text(told, field)
+        few = milestones(told, field, ascending=self._ascends)
+        return self.advance(to_rows(told) if few is None else few)
+
+    def _told(self, batch: Any) -> Any:
+        """Return the columns of an Arrow batch that cursor and keys are in: rows of all cost more."""
+        names = {self._spec.cursor, *(path[0] for path in self._spec.primary_key)}
+        wanted = [place for place, name in enumerate(batch.schema.names) if name in names]
+        return batch.select(wanted) if wanted else batch
 
     def _follows(self) -> bool:
         """Whether the cursor is taken from the records."""
@@ -140,8 +154,8 @@ class CursorTracker:
         if not self._ascends:
             return None
         # Sorting what is sorted takes one pass.
-        ascends = None not in values and sorted(values) == values
-        if ascends and (self._cursor is None or self._cursor <= values[0]):
+        ascends = None not in values and sorted(values, key=self._value) == values
+        if ascends and (self._cursor is None or self._of(self._cursor) <= self._of(values[0])):
             return None
         self._ascends = False
         _log.warning(
@@ -158,21 +172,26 @@ class CursorTracker:
         present = values[-1:] if self._ascends else [one for one in values if one is not None]
         if not present:
             return
-        highest = max(present)
-        if self._cursor is None or highest > self._cursor:
+        highest = max(present, key=self._value)
+        if self._cursor is None or self._of(highest) > self._of(self._cursor):
             self._cursor, self._seen, self._too_many = highest, [], False
             if self._ascends:
                 self._repeats.clear()  # they are behind
-        elif highest < self._cursor:
+        elif self._of(highest) < self._of(self._cursor):
             return
         if self._spec.primary_key and not self._too_many:
-            first = bisect.bisect_left(values, highest) if self._ascends else 0
+            of = self._of(highest)
+            first = bisect.bisect_left(values, of, key=self._value) if self._ascends else 0
             self._seen += [
                 self._primary_key(record)
                 for value, record in zip(values[first:], records[first:], strict=True)
                 if value == highest
             ]
             self._bound_ties()
+
+    def _of(self, value: Any) -> Any:
+        """Return what can be compared of a value of the cursor."""
+        return value if self._value is None else self._value(value)
 
     def _bound_ties(self) -> None:
         """Keep the state small: a state that named every tie would be written once per chunk."""

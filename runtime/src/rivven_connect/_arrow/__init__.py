@@ -7,8 +7,17 @@ declare, are inferred from the records at hand. A missing field and null are one
 from __future__ import annotations
 
 from rivven_connect._arrow.columns import Misfits, fit, to_arrow
-from rivven_connect._arrow.order import milestones
+from rivven_connect._arrow.order import milestones, value_of_text
 from rivven_connect._arrow.rows import to_rows
 from rivven_connect._arrow.schema import arrow_schema, is_json_text
 
-__all__ = ["Misfits", "arrow_schema", "fit", "is_json_text", "milestones", "to_arrow", "to_rows"]
+__all__ = [
+    "Misfits",
+    "arrow_schema",
+    "fit",
+    "is_json_text",
+    "milestones",
+    "to_arrow",
+    "to_rows",
+    "value_of_text",
+]

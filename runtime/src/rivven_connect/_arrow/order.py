@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import decimal
+from collections.abc import Callable
+from typing import Any
+
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -29,6 +34,15 @@ def milestones(batch: pa.RecordBatch, field: str, *, ascending: bool) -> list[Js
         return None
     first = [] if len(ties) == len(batch) else to_rows(batch.slice(0, 1))
     return first + to_rows(ties)
+
+
+def value_of_text(batch: pa.RecordBatch, field: str) -> Callable[[str], Any] | None:
+    """Return what gives the values of a field from their texts in rows, if the texts sort otherwise."""
+    found = batch.column(field).type if field in batch.schema.names else pa.null()
+    if pa.types.is_decimal(found):
+        return decimal.Decimal
+    is_binary = pa.types.is_binary(found) or pa.types.is_large_binary(found)
+    return base64.b64decode if is_binary or pa.types.is_fixed_size_binary(found) else None
 
 
 def _ascends(column: pa.Array) -> bool:
