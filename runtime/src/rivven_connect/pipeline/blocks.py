@@ -21,6 +21,9 @@ from rivven_connect._events import EventType, SourceEvent
 from rivven_connect._json import UNENCODABLE, Json, decode_lines, encode_lines
 from rivven_connect.pipeline.store import StateKey
 
+RECORD_OVERHEAD = 512
+"""Bytes that a record weighs beyond its JSON: Python objects are larger than their text."""
+
 
 class HeldBatch(EventBatch):
     """Events of one stream that have been made already."""
@@ -103,6 +106,25 @@ class Block:
     def __len__(self) -> int:
         return len(self.batch)
 
+    @property
+    def weight(self) -> int:
+        """What it weighs in memory: where rows and lines are kept, the text is there twice."""
+        batch = self.batch
+        if isinstance(batch, HeldBatch):
+            is_double = batch.encoded is not None
+        else:
+            is_double = isinstance(batch, EncodedBatch) and batch.records is not None
+        return self.size * (1 + is_double) + RECORD_OVERHEAD * len(self)
+
+    def in_rows(self) -> Block:
+        """Return columns as rows, of the size that these have; anything else as it is."""
+        if not self.batch.is_columnar():
+            return self
+        rows = self.batch.rows()
+        lines = encode_lines(rows)
+        batch = EncodedBatch(with_records(self.batch, rows), lines, keep=True)
+        return Block(self.key, batch, len(lines) - len(rows))
+
     def events(self) -> list[SourceEvent]:
         """Return the events: always the same objects, because identity names an event."""
         if self._events is None:
@@ -117,9 +139,10 @@ class Block:
     def within(self, limits: BatchConfig) -> Iterator[Block]:
         """Yield the block, or parts of it that are within the limits of a sink.
 
-        A record larger than the limit goes alone.
+        A record larger than the limit goes alone. Columns were cut when they were read.
         """
-        if len(self) <= 1 or (len(self) <= limits.max_records and self.size <= limits.max_bytes):
+        is_within = len(self) <= limits.max_records and self.size <= limits.max_bytes
+        if len(self) <= 1 or is_within or self.batch.is_columnar():
             yield self
             return
         part: list[SourceEvent] = []

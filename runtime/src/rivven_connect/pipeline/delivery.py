@@ -233,6 +233,8 @@ class SinkRunner:
 
     async def _transform(self, entry: Entry, blocks: list[Block], into: Transformed) -> list[Block]:
         """Return what the sink's transforms make of some blocks; what fails goes into `into`."""
+        if self.form != "arrow":
+            blocks = [block.in_rows() for block in blocks]
         if not self._chain:
             return blocks
         found = Transformed()

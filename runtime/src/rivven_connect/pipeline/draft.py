@@ -10,10 +10,17 @@ from rivven_connect._batch import EventBatch
 from rivven_connect._events import SourceEvent
 from rivven_connect._json import encode_lines
 from rivven_connect._sink import BatchForm
-from rivven_connect.pipeline.blocks import Block, EncodedBatch, HeldBatch, by_stream, measured
+from rivven_connect.pipeline.blocks import (
+    RECORD_OVERHEAD,
+    Block,
+    EncodedBatch,
+    HeldBatch,
+    by_stream,
+    measured,
+)
 from rivven_connect.pipeline.dead_letters import DeadLetter
 from rivven_connect.pipeline.store import StateKey
-from rivven_connect.pipeline.window import RECORD_OVERHEAD, Piece
+from rivven_connect.pipeline.window import Piece
 
 
 class Draft:

@@ -30,7 +30,7 @@ from rivven_connect.pipeline.patience import Patience
 from rivven_connect.pipeline.plan import SourcePlan
 from rivven_connect.pipeline.schemas import StreamSchemas
 from rivven_connect.pipeline.store import StateKey
-from rivven_connect.pipeline.window import RECORD_OVERHEAD, Piece, Window
+from rivven_connect.pipeline.window import Piece, Window
 
 _log = logging.getLogger("rivven_connect.source")
 
@@ -79,6 +79,7 @@ class SourceReader:
         self._qualifies = qualifies
         self._patience = patience
         self.window = make_window(self.hand_off)
+        self._columnar = "arrow" in forms
         self._draft = Draft(forms)
         self._reading = patience.timing(READ_LATENCY_SECONDS)
         self._steps = 0
@@ -170,15 +171,18 @@ class SourceReader:
     async def _blocks(self, batch: EventBatch, key: StateKey) -> None:
         """Take a batch in parts that fit a piece; what is wrong with one of them goes singly."""
         start, total = 0, len(batch)
-        if self._has_to_see_rows(key, batch):
-            batch.records = batch.rows()
+        is_wanted = self._schemas.selects(key[0])
+        is_columnar = batch.is_columnar() and (not is_wanted or self._takes_columns(key))
         while start < total:
-            if self._would_split(total - start) and not batch.is_columnar():
-                await self._put()
-            end = start + self._room(batch)
-            part = part_of(batch, start, end)
-            start = end
-            if not self._schemas.selects(key[0]):
+            if is_columnar:
+                part = self._columns(batch, start)
+            else:
+                if self._would_split(total - start):
+                    await self._put()
+                part = part_of(batch, start, start + self._room())
+                part.records = part.rows()
+            start += len(part)
+            if not is_wanted:
                 self._count(len(part))
                 self._draft.piece.filtered += len(part)
             elif not await self._together(part, key):
@@ -187,24 +191,35 @@ class SourceReader:
             if self._is_due(len(part)):
                 await self._put()
 
-    def _has_to_see_rows(self, key: StateKey, batch: EventBatch) -> bool:
-        """Whether something on this side of the window cannot work on columns."""
-        return batch.is_columnar() and (self._transforms or self._schemas.looks_at(key[0]))
+    def _takes_columns(self, key: StateKey) -> bool:
+        """Whether a sink takes columns, and nothing on this side of the window works on rows."""
+        return self._columnar and not self._transforms and not self._schemas.looks_at(key[0])
 
     def _would_split(self, records: int) -> bool:
         """Whether so many records fit an empty piece, and not what is left of this one."""
         left = self._limits.max_records - self._draft.records
         return left < records <= min(self._stride, self._limits.max_records)
 
-    def _room(self, batch: EventBatch) -> int:
-        """Return how many records the next part may have."""
+    def _room(self) -> int:
+        """Return how many rows the next part may have."""
         free = self.window.free_records() - self._draft.piece.read
-        if batch.is_columnar():
-            # Not cut but by what nobody may exceed: columns pass through untouched.
-            per_record: int = max(1, batch.records.nbytes // max(1, len(batch)))
-            own = min(self._limits.columnar_records, self._limits.columnar_bytes // per_record)
-            return max(1, min(own, max(free, self._limits.max_records)))
         return max(1, min(self._stride, self._limits.max_records - self._draft.records, free))
+
+    def _columns(self, batch: EventBatch, start: int) -> EventBatch:
+        """Return the next part of columns: cut by nothing but what nobody may exceed."""
+        limits, whole = self._limits, batch.records
+        free = self.window.free_records() - self._draft.piece.read
+        shared = whole.slice(0, 0).nbytes  # dictionaries, of which no part has less
+        per_record = max(1, (whole.nbytes - shared) // len(whole))
+        count = min(
+            len(whole) - start,
+            limits.columnar_records,
+            limits.columnar_bytes // per_record,
+            max(free, limits.max_records),
+        )
+        while count > 1 and whole.slice(start, count).nbytes - shared > limits.columnar_bytes:
+            count //= 2
+        return part_of(batch, start, start + max(1, count))
 
     async def _together(self, part: EventBatch, key: StateKey) -> bool:
         """Add a part as a whole; False, and nothing done, where its records have to go singly."""
@@ -234,17 +249,16 @@ class SourceReader:
         """Choose the size of the next part; False where this one must go record by record."""
         if block.batch.is_columnar():
             return True
-        weight = block.size + RECORD_OVERHEAD * len(block)
-        if len(block) > 1 and weight > self._limits.max_bytes:
+        if len(block) > 1 and block.weight > self._limits.max_bytes:
             self._stride = 1
             return False
-        most = self._limits.max_bytes * len(block) // weight
+        most = self._limits.max_bytes * len(block) // block.weight
         self._stride = max(1, min(4 * self._stride, most, _LARGEST_PIECE))
         return True
 
     def _is_too_much(self, block: Block) -> bool:
         """Whether the block would make the draft too large."""
-        weight = self._draft.weight + block.size + RECORD_OVERHEAD * len(block)
+        weight = self._draft.weight + block.weight
         most = max(self._limits.max_bytes, self._limits.columnar_bytes * block.batch.is_columnar())
         return self._draft.records > 0 and (
             weight > most or self._draft.records + len(block) > self._limits.max_records

@@ -14,9 +14,6 @@ from rivven_connect.pipeline.dead_letters import DeadLetter
 from rivven_connect.pipeline.store import StateKey
 from rivven_connect.pipeline.summary import Gauges
 
-RECORD_OVERHEAD = 512
-"""Bytes that a record weighs beyond its JSON: Python objects are larger than their text."""
-
 
 @dataclass(slots=True, eq=False)
 class Piece:
@@ -46,7 +43,7 @@ class Piece:
         self.blocks.append(block)
         self.records += len(block)
         self.size += block.size
-        self.weight += block.size + RECORD_OVERHEAD * len(block)
+        self.weight += block.weight
 
     def is_empty(self) -> bool:
         """Whether there is nothing in it: no record and no state."""
