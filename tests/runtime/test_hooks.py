@@ -25,6 +25,7 @@ from rivven_connect import (
     StreamSpec,
     SyncMode,
 )
+from rivven_connect._pump import Pump
 from rivven_connect.config import SourceConfig
 
 INCREMENTAL = (SyncMode.INCREMENTAL, SyncMode.FULL_REFRESH)
@@ -285,3 +286,30 @@ def test_events_of_a_batch_carry_the_state_on_the_last_one() -> None:
     events = list(batch.events())
     assert all(isinstance(event, SourceEvent) for event in events)
     assert [event.state for event in events] == [None, {"cursor": 2}]
+
+
+@pytest.mark.parametrize("large", [0, 1])
+@pytest.mark.parametrize("every", [2, 3, 4, 8])
+def test_rows_of_changing_size_do_not_pile_up(every: int, large: int) -> None:
+    megabyte = "x" * 2**20
+
+    async def hook() -> AsyncIterator[JsonObject]:
+        for number in range(1000):
+            yield {"id": number, "text": megabyte if number % every == large else ""}
+
+    async def most() -> int:
+        found = 0
+        async with Pump(hook()) as pump:
+            async for chunk in pump.chunks():
+                found = max(found, sum(len(row["text"]) for row in chunk))
+        return found
+
+    assert asyncio.run(most()) <= 16 * 2**20
+
+
+def test_an_integer_of_any_size_passes() -> None:
+    async def hook(_cursor: Any) -> AsyncIterator[JsonObject]:
+        for number in range(20):
+            yield {"id": 2**70 + number}
+
+    assert ids(run(make(hook))) == [2**70 + number for number in range(20)]

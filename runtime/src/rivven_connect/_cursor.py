@@ -213,7 +213,7 @@ def _key(primary_key: Json) -> str:
     return repr(primary_key)
 
 
-def _values(records: list[Any], field: str) -> list[Any]:
+def _values(records: list[Any], field: str | None) -> list[Any]:
     """Return the values of a field, None where there is none."""
     try:
         return list(map(operator.itemgetter(field), records))

@@ -23,9 +23,11 @@ CHUNK_ROWS = 1_000
 _CHUNK_BYTES = 1024 * 1024
 """The most bytes that wait, as far as a sample of the rows tells."""
 
-_SAMPLED = 8
-_SAMPLED_MASK = _SAMPLED - 1
-"""One row in so many is measured: encoding all of them would cost as much as the work itself."""
+_SAMPLED = 7
+"""One row in so many is measured: encoding all of them would cost as much as the work itself.
+
+Odd, because every other row may be large and the rest small.
+"""
 
 _weigh = msgspec.msgpack.Encoder().encode_into
 """Of the encodings of a row the cheapest; into a buffer, which needs no memory each time."""
@@ -58,6 +60,7 @@ class Pump:
         self._arrived = asyncio.Event()
         self._announced = False
         self._bytes = 0
+        self._due = 1
         self._scale = bytearray()
         self._space = asyncio.Event()
         self._stopped = False
@@ -87,6 +90,7 @@ class Pump:
             self._arrived.clear()  # before looking, so that what arrives meanwhile wakes us
             self._announced = False
             self._bytes = 0
+            self._due = 1
             # A thread may append meanwhile, hence no exchange of the list: behind what is taken.
             chunk = self._waiting[:]
             if chunk:
@@ -114,7 +118,7 @@ class Pump:
         async for row in rows:
             append(row)
             # Most rows go no further than this; the first of a chunk does, and wakes the reader.
-            if len(waiting) & _SAMPLED_MASK != 1 and row.__class__ is dict:
+            if len(waiting) < self._due and row.__class__ is dict:
                 continue
             self._arrived.set()
             if self._is_full(row):
@@ -139,7 +143,7 @@ class Pump:
             if not self._announced:
                 self._announced = True
                 loop.call_soon_threadsafe(loop.call_later, _GATHER_S, self._arrived.set)
-            if len(waiting) & _SAMPLED_MASK != 1 and row.__class__ is dict and not self._stopped:
+            if len(waiting) < self._due and row.__class__ is dict and not self._stopped:
                 continue
             if self._stopped or self._is_full(row):
                 return True
@@ -149,9 +153,10 @@ class Pump:
         """Whether the reader must take what waits, of which `row` is the last, before the next."""
         if len(self._waiting) > CHUNK_ROWS - _SAMPLED or not isinstance(row, dict):
             return True
+        self._due = len(self._waiting) + _SAMPLED
         try:
             _weigh(row, self._scale)
-        except UNENCODABLE:
+        except (*UNENCODABLE, OverflowError):  # JSON has integers of any size, this has not
             return False  # found out, and said, by who writes it
         self._bytes += _SAMPLED * len(self._scale)
         return self._bytes >= _CHUNK_BYTES

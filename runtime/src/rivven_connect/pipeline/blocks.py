@@ -55,10 +55,9 @@ class HeldBatch(EventBatch):
     def is_plain(self) -> bool:
         """Whether the columns and the records say all that the events say."""
         count = len(self.held)
-        return (
-            [one.metadata for one in self.held].count(None) == count
-            and [one.timestamp for one in self.held].count(self.timestamp) == count
-        )
+        return [one.metadata for one in self.held].count(None) == count and [
+            one.timestamp for one in self.held
+        ].count(self.timestamp) == count
 
 
 class EncodedBatch(EventBatch):
