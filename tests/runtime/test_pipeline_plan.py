@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+from block_kit import make_taker
 from engine_kit import make_sink, make_source, make_transform, plan_of, registries, rows
 
 from rivven_connect._errors import InputError
 from rivven_connect._problems import Problem
 from rivven_connect._registry import Registries
+from rivven_connect._sink import Sink
 from rivven_connect.pipeline import PipelinePlan, explain
 
 TEXT = """version: "1.0"
@@ -139,3 +142,56 @@ def test_the_strongest_delivery_that_this_engine_has_is_the_default(tmp_path: Pa
     found = known(sink={"delivery": ("at_least_once", "upsert", "transactional")})
     made = plan(tmp_path, TEXT, found)
     assert (made.sinks[0].delivery, made.sinks[0].mode) == ("upsert", "upsert")
+
+
+ARROW = make_taker("arrow")[0]
+JSON = make_taker("json")[0]
+ROWS = make_sink()[0]
+
+
+@pytest.mark.parametrize(
+    ("sinks", "change", "said"),
+    [
+        ((ARROW,), ("", ""), ["z takes Arrow; columns pass through untouched"]),
+        ((ROWS,), ("", ""), ["z takes rows; columns become rows when they are read"]),
+        ((JSON,), ("", ""), ["z takes JSON, which is made once"]),
+        (
+            (ARROW, JSON),
+            ("", ""),
+            ["z takes Arrow; columns pass", "for all sinks; columns become rows for y"],
+        ),
+        (
+            (ARROW, ROWS),
+            ("topics: [a]", "topics: [a], transforms: [{transform: same}]"),
+            ["columns become rows for transform same of z", "when they are read"],
+        ),
+        (
+            (ARROW,),
+            ("connector: src", "connector: src, streams: [{name: s, fields: [id], validate: true}]"),
+            ["rows for validate of stream s, fields of stream s, and columns again"],
+        ),
+        (
+            (ARROW,),
+            ("connector: src", "connector: src, transforms: [{transform: same}]"),
+            ["rows for transform same of a"],
+        ),
+    ],
+)  # fmt: skip
+def test_a_path_says_where_columns_become_rows(
+    tmp_path: Path, sinks: Sequence[type[Sink[Any]]], change: tuple[str, str], said: Sequence[str]
+) -> None:
+    blocks = {"z": "z: {connector: z, topics: [a]}", "y": "y: {connector: y, topics: [a]}"}
+    names = list(blocks)[: len(sinks)]
+    text = f"""version: "1.0"
+sources: {{a: {{connector: src}}}}
+sinks: {{{", ".join(blocks[name] for name in names)}}}
+"""
+    made = registries(
+        {"src": make_source(rows(()))[0]},
+        dict(zip(names, sinks, strict=True)),
+        {"same": make_transform(lambda one: one)},
+    )
+    paths = explain(plan_of(tmp_path, made, text.replace(*change, 1) if change[0] else text))
+    for path, part in zip(paths, said, strict=True):
+        assert part in path.records
+        assert path.to_dict()["records"] == path.records

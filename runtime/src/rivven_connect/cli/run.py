@@ -154,7 +154,7 @@ def _explain(plan: PipelinePlan, *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps([path.to_dict() for path in paths], indent=2))
     else:
-        click.echo("\n".join(path.render() for path in paths))
+        click.echo("\n".join(f"{path.render()}\n  records: {path.records}" for path in paths))
 
 
 def _warn_of_loss(plan: PipelinePlan) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from rivven_connect.pipeline.path_forms import describe_form
 from rivven_connect.pipeline.plan import PipelinePlan, SinkPlan, SourcePlan
 
 _PROMISES = {
@@ -22,6 +23,8 @@ class PathGuarantee:
     sink: str
     level: str
     reasons: tuple[str, ...]
+    records: str
+    """In which form the records travel, and where rows are made of columns."""
 
     def to_dict(self) -> dict[str, object]:
         """Return the guarantee as plain JSON."""
@@ -31,6 +34,7 @@ class PathGuarantee:
             "level": self.level,
             "promise": _PROMISES[self.level],
             "reasons": list(self.reasons),
+            "records": self.records,
         }
 
     def render(self) -> str:
@@ -49,7 +53,8 @@ def _path(plan: PipelinePlan, source: SourcePlan, sink: SinkPlan) -> PathGuarant
     if level == "L1":
         bound = plan.settings.max_in_flight
         reasons.append(f"a crash repeats at most {bound} records plus those since the last state")
-    return PathGuarantee(source.name, sink.name, level, (*reasons, *_notes(source)))
+    records = describe_form(plan, source, sink)
+    return PathGuarantee(source.name, sink.name, level, (*reasons, *_notes(source)), records)
 
 
 def _level(plan: PipelinePlan, source: SourcePlan, sink: SinkPlan) -> tuple[str, list[str]]:

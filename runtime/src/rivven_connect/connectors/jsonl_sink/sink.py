@@ -14,6 +14,7 @@ import msgspec
 
 from rivven_connect import ConfiguredCatalog, EventBatch, Json, SourceEvent, WriteResult
 from rivven_connect._offload import Offload
+from rivven_connect._sink import BatchForm
 from rivven_connect._stream_paths import PLACEHOLDER, require_writable, stream_path
 from rivven_connect.connectors.jsonl_sink._generated import JsonlSinkBase, JsonlSinkConfig
 from rivven_connect.connectors.jsonl_sink.files import LineFiles
@@ -27,13 +28,16 @@ _UNENCODABLE = (TypeError, ValueError, RecursionError)
 class JsonlSink(JsonlSinkBase):
     """Appends lines to one file, or to one file per stream."""
 
+    takes: BatchForm = "json"
+
     def __init__(self) -> None:
         self._files = LineFiles()
         self._writes, self._syncs = Offload(), Offload()
 
     async def open(self, config: JsonlSinkConfig) -> None:
         """Say what is wanted: records as JSON, or events."""
-        self.takes = "json" if config.format == "records" else "rows"
+        if config.format == "events":
+            self.takes = "rows"
 
     async def close(self) -> None:
         """Close the files."""
