@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import dataclasses
 import logging
 from collections.abc import AsyncIterator, Callable, Collection
 
@@ -23,6 +22,7 @@ from rivven_connect._state import GLOBAL_STREAM
 from rivven_connect.metric_names import READ_LATENCY_SECONDS
 from rivven_connect.pipeline.blocks import Block, part_of
 from rivven_connect.pipeline.chain import TransformChain, Transformed
+from rivven_connect.pipeline.cutting import LARGEST_PIECE, Cutter, PieceLimits
 from rivven_connect.pipeline.dead_letters import DeadLetter, event_letter, poison_letter
 from rivven_connect.pipeline.draft import Draft
 from rivven_connect.pipeline.originals import unreadable
@@ -34,22 +34,7 @@ from rivven_connect.pipeline.window import Piece, Window
 
 _log = logging.getLogger("rivven_connect.source")
 
-_FIRST_STRIDE = 16
-"""Records of the first block; a source of large records must not have a thousand of them encoded."""
-
-_LARGEST_PIECE = 1_000
-_LARGEST_PIECE_BYTES = 1024 * 1024
 _LEVELS = {"trace": 5, "debug": 10, "info": 20, "warn": 30, "error": 40}
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class PieceLimits:
-    """How large a piece may be: no sink splits one."""
-
-    max_records: int = _LARGEST_PIECE
-    max_bytes: int = _LARGEST_PIECE_BYTES
-    columnar_records: int = _LARGEST_PIECE
-    columnar_bytes: int = _LARGEST_PIECE_BYTES
 
 
 class SourceReader:
@@ -83,11 +68,8 @@ class SourceReader:
         self._draft = Draft(forms)
         self._reading = patience.timing(READ_LATENCY_SECONDS)
         self._steps = 0
-        self._stride = _FIRST_STRIDE
         self._unpaid = 0
-        self._limits = dataclasses.replace(
-            limits, max_bytes=min(limits.max_bytes, self.window.max_bytes // 8)
-        )
+        self._cutter = Cutter(limits, self.window, self._draft)
 
     async def run(self, items: AsyncIterator[Item]) -> None:
         """Read to the end of `items`, or until cancelled; then the window has ended.
@@ -121,14 +103,11 @@ class SourceReader:
         """Whether the draft is a full piece; asked once behind every record or block of them."""
         # Only now: what took its time in a transform must not find that the tick has gone by.
         self.window.announce()
-        draft = self._draft
         self._steps += steps
         return (
-            self._unpaid >= self._limits.max_records
-            or draft.records >= self._limits.max_records
-            or draft.weight >= self._limits.max_bytes
-            or self._steps >= _LARGEST_PIECE
-            or draft.piece.read >= self.window.free_records()
+            self._unpaid >= self._cutter.limits.max_records
+            or self._steps >= LARGEST_PIECE
+            or self._cutter.is_full()
         )
 
     async def _put(self) -> None:
@@ -175,11 +154,11 @@ class SourceReader:
         is_columnar = batch.is_columnar() and (not is_wanted or self._takes_columns(key))
         while start < total:
             if is_columnar:
-                part = self._columns(batch, start)
+                part = self._cutter.columns(batch, start)
             else:
-                if self._would_split(total - start):
+                if self._cutter.would_split(total - start):
                     await self._put()
-                part = part_of(batch, start, start + self._room())
+                part = part_of(batch, start, start + self._cutter.room())
                 part.records = part.rows()
             start += len(part)
             if not is_wanted:
@@ -194,32 +173,6 @@ class SourceReader:
     def _takes_columns(self, key: StateKey) -> bool:
         """Whether a sink takes columns, and nothing on this side of the window works on rows."""
         return self._columnar and not self._transforms and not self._schemas.looks_at(key[0])
-
-    def _would_split(self, records: int) -> bool:
-        """Whether so many records fit an empty piece, and not what is left of this one."""
-        left = self._limits.max_records - self._draft.records
-        return left < records <= min(self._stride, self._limits.max_records)
-
-    def _room(self) -> int:
-        """Return how many rows the next part may have."""
-        free = self.window.free_records() - self._draft.piece.read
-        return max(1, min(self._stride, self._limits.max_records - self._draft.records, free))
-
-    def _columns(self, batch: EventBatch, start: int) -> EventBatch:
-        """Return the next part of columns: cut by nothing but what nobody may exceed."""
-        limits, whole = self._limits, batch.records
-        free = self.window.free_records() - self._draft.piece.read
-        shared = whole.slice(0, 0).nbytes  # dictionaries, of which no part has less
-        per_record = max(1, (whole.nbytes - shared) // len(whole))
-        count = min(
-            len(whole) - start,
-            limits.columnar_records,
-            limits.columnar_bytes // per_record,
-            max(free, limits.max_records),
-        )
-        while count > 1 and whole.slice(start, count).nbytes - shared > limits.columnar_bytes:
-            count //= 2
-        return part_of(batch, start, start + max(1, count))
 
     async def _together(self, part: EventBatch, key: StateKey) -> bool:
         """Add a part as a whole; False, and nothing done, where its records have to go singly."""
@@ -236,33 +189,14 @@ class SourceReader:
         if not self._transforms:
             with contextlib.suppress(*UNENCODABLE):
                 block = self._draft.block_of_rows(part, key)
-        if block is None or not self._adapt(block):
+        if block is None or not self._cutter.adapt(block):
             part.records, part.positions = records, positions
             return False
-        if self._is_too_much(block):
+        if self._cutter.is_too_much(block):
             await self._put()
         self._count(len(part))
         self._draft.add(block)
         return True
-
-    def _adapt(self, block: Block) -> bool:
-        """Choose the size of the next part; False where this one must go record by record."""
-        if block.batch.is_columnar():
-            return True
-        if len(block) > 1 and block.weight > self._limits.max_bytes:
-            self._stride = 1
-            return False
-        most = self._limits.max_bytes * len(block) // block.weight
-        self._stride = max(1, min(4 * self._stride, most, _LARGEST_PIECE))
-        return True
-
-    def _is_too_much(self, block: Block) -> bool:
-        """Whether the block would make the draft too large."""
-        weight = self._draft.weight + block.weight
-        most = max(self._limits.max_bytes, self._limits.columnar_bytes * block.batch.is_columnar())
-        return self._draft.records > 0 and (
-            weight > most or self._draft.records + len(block) > self._limits.max_records
-        )
 
     def _count(self, records: int) -> None:
         self._draft.piece.read += records
@@ -289,15 +223,15 @@ class SourceReader:
 
     def _add_all(self, events: list[SourceEvent], key: StateKey) -> None:
         """Add events, together where they fit a piece; they are counted, so nothing waits here."""
-        most = self._limits.max_records
+        most = self._cutter.limits.max_records
         for start in range(0, len(events), most):
             some = events[start : start + most]
             blocks: list[Block] = []
             with contextlib.suppress(*UNENCODABLE):
                 blocks = self._draft.blocks_of_events(some, key)
-            if blocks and all(map(self._adapt, blocks)):
+            if blocks and all(map(self._cutter.adapt, blocks)):
                 for block in blocks:
-                    if self._is_too_much(block):
+                    if self._cutter.is_too_much(block):
                         self.hand_off()
                     self._draft.add(block)
                 continue
@@ -347,7 +281,7 @@ class SourceReader:
 
     def _add(self, event: SourceEvent, key: StateKey) -> None:
         """Add an event to the draft; one that is not JSON fails like any other bad record."""
-        limits = self._limits
+        limits = self._cutter.limits
         if self._draft.records >= limits.max_records or self._draft.weight >= limits.max_bytes:
             self.hand_off()  # one record has become many
         try:

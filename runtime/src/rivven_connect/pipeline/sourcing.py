@@ -17,6 +17,7 @@ from rivven_connect._source import Source
 from rivven_connect._state import State
 from rivven_connect.pipeline.chain import TransformChain
 from rivven_connect.pipeline.committer import Committer
+from rivven_connect.pipeline.cutting import PieceLimits
 from rivven_connect.pipeline.delivery import SinkRunner
 from rivven_connect.pipeline.ledger import Ledger, SinkGone
 from rivven_connect.pipeline.lifecycle import open_connector
@@ -24,7 +25,7 @@ from rivven_connect.pipeline.loading import LoadedPipeline
 from rivven_connect.pipeline.observer import Observer
 from rivven_connect.pipeline.patience import Patience
 from rivven_connect.pipeline.plan import SourcePlan
-from rivven_connect.pipeline.reading import PieceLimits, SourceReader
+from rivven_connect.pipeline.reading import SourceReader
 from rivven_connect.pipeline.schemas import StreamSchemas
 from rivven_connect.pipeline.selection import configured_catalog
 from rivven_connect.pipeline.settling import Settler
