@@ -57,7 +57,7 @@ ORIGINALS = (
         "R1",
         "the saved state is never loaded",
         "committer",
-        "return await self._run(lambda: self._store.load(source))",
+        "return await self._calls.run(lambda: self._store.load(source))",
         "return {}",
         f"{DELIVERY}::test_a_second_run_continues_from_the_saved_state",
     ),
