@@ -17,6 +17,9 @@ DELIVERY = "tests/runtime/test_engine_delivery.py"
 READING = "tests/runtime/test_engine_reading.py"
 TRANSACTIONS = "tests/runtime/test_engine_transactions.py"
 HOOKS = "tests/runtime/test_hooks.py"
+BLOCKS = "tests/runtime/test_engine_blocks.py"
+COLUMNS = "tests/runtime/test_engine_columns.py"
+MARCH = "tests/runtime/test_march.py"
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ ORIGINALS = (
         "R1",
         "the saved state is never loaded",
         "committer",
-        "return await self._run(lambda: self._store.load(source))",
+        "return await self._calls.run(lambda: self._store.load(source))",
         "return {}",
         f"{DELIVERY}::test_a_second_run_continues_from_the_saved_state",
     ),
@@ -346,4 +349,123 @@ OTHERS = (
 )
 """Bugs beside the path of a record."""
 
-PLANTED = (*ORIGINALS, *DELIVERY_BUGS, *OTHERS)
+BLOCK_BUGS = (
+    _in_pipeline(
+        "surplus thrown away",
+        "a piece that holds only what a transform made of records in the piece before counts as empty",
+        "window",
+        "not (self.read or self.records or self.letters or self.states)",
+        "not (self.read or self.letters or self.states)",
+        f"{BLOCKS}::test_a_transform_that_makes_many_of_each_record_loses_none",
+    ),
+    _in_pipeline(
+        "misfit in a block",
+        "a block passes the check of its schema though one of its records does not fit",
+        "schemas",
+        "            return bool(self._all.is_valid(records))\n",
+        "            return bool(self._all.is_valid(records[:1]))\n",
+        f"{BLOCKS}::test_one_misfit_among_a_thousand_is_the_only_letter",
+    ),
+    _in_pipeline(
+        "block of another draft",
+        "a schema means one thing for a record and another for a block of them",
+        "schemas",
+        'if name != "$schema"}',
+        "if name}",
+        f"{BLOCKS}::test_one_misfit_among_a_thousand_is_the_only_letter",
+    ),
+    _in_pipeline(
+        "state before the block",
+        "the state of a batch is noted before its records are",
+        "reading",
+        "            await self._blocks(batch, key)\n",
+        "            if batch.state:\n"
+        "                self._state(key, batch.state)\n"
+        "            await self._blocks(batch, key)\n",
+        f"{BLOCKS}::test_a_bad_record_in_the_middle_of_a_block",
+    ),
+    _in_pipeline(
+        "qualified twice",
+        "records that go singly after all keep what was done to their block",
+        "reading",
+        "            part.records, part.positions = records, positions\n",
+        "",
+        f"{BLOCKS}::test_positions_are_qualified_once",
+    ),
+    _in_pipeline(
+        "metadata lost in lines",
+        "events with metadata are kept as lines, which have none",
+        "draft",
+        "        if self._only_lines and batch.is_plain():\n",
+        "        if self._only_lines:\n",
+        f"{BLOCKS}::test_lines_alone_are_kept_only_of_what_they_say_all_of",
+    ),
+    _in_pipeline(
+        "lines before the transform",
+        "a sink gets the block as it was before its own transform",
+        "delivery",
+        "Block(block.key, batch, estimated_size(batch.held))",
+        "Block(block.key, block.batch, estimated_size(batch.held))",
+        f"{COLUMNS}::test_in_a_fan_out_every_sink_gets_its_form_and_no_other_sinks_changes",
+    ),
+    _in_pipeline(
+        "half a batch form",
+        "what a transform's batch form did before it failed is not undone",
+        "chain",
+        "            originals.restore(events)\n",
+        "",
+        f"{MARCH}::test_of_any_other_batch_form_nothing_is_left",
+    ),
+    _in_pipeline(
+        "stop counts the rest",
+        "the records behind one that stops the source count as read",
+        "march",
+        "        del self.leaves[end:], self._origins[record:]\n",
+        "        del self.leaves[end:]\n",
+        f"{MARCH}::test_what_went_before_a_stop_goes_on_through_all_steps",
+    ),
+    _in_pipeline(
+        "failures of a whole write",
+        "failures that the fast form of a write names are not looked at",
+        "writing",
+        "                if result.has_failures() or result.failed_events:\n"
+        "                    return False\n",
+        "",
+        f"{BLOCKS}::test_a_sink_that_names_failures_without_counting_them_is_asked_again",
+    ),
+    _in_pipeline(
+        "columns of the old schema",
+        "after a change of schema, rows become columns by the old one",
+        "writing",
+        "        self._columns = None\n        self._schemas = {one",
+        "        self._schemas = {one",
+        f"{COLUMNS}::test_rows_become_columns_by_the_schema_that_holds_now",
+    ),
+    Planted(
+        "tie rows dropped",
+        "of the rows that share the last cursor of a columnar batch, one is remembered",
+        f"{RUNTIME}/_arrow/order.py",
+        "        ties = batch.filter(pc.equal(column, column[-1]))\n",
+        "        ties = batch.slice(len(batch) - 1)\n",
+        (f"{COLUMNS}::test_columns_resume_at_ties_without_repeats",),
+    ),
+    _in_core(
+        "no news, no run",
+        "an Arrow batch of which every row was seen ends the source",
+        "_cursor",
+        "        return batch.take(wanted) if wanted else batch.slice(0, 0)\n",
+        "        return batch.take(wanted)\n",
+        f"{COLUMNS}::test_columns_resume_at_ties_without_repeats",
+    ),
+    _in_core(
+        "weighed in step",
+        "rows are sampled in step with a source whose every other row is large",
+        "_pump",
+        "_SAMPLED = 7\n",
+        "_SAMPLED = 8\n",
+        f"{HOOKS}::test_rows_of_changing_size_do_not_pile_up",
+    ),
+)
+"""Bugs where records move in blocks and columns."""
+
+PLANTED = (*ORIGINALS, *DELIVERY_BUGS, *OTHERS, *BLOCK_BUGS)

@@ -41,6 +41,7 @@ def make_taker(
     limits: BatchConfig = Limits,
     refuse: Callable[[Any], bool] = lambda _data: False,
     flush: Callable[[int], Exception | None] = lambda _count: None,
+    **spec: Any,
 ) -> tuple[type[BatchSink[EmptyConfig]], Taken]:
     """Return a sink class that takes whole batches, and what it took.
 
@@ -56,7 +57,9 @@ def make_taker(
 
         @classmethod
         def spec(cls) -> ConnectorSpec:
-            return ConnectorSpec(connector_type="taker", version="1.0.0", kind=ConnectorKind.SINK)
+            return ConnectorSpec(
+                connector_type="taker", version="1.0.0", kind=ConnectorKind.SINK, **spec
+            )
 
         def batch_config(self, config: EmptyConfig) -> BatchConfig:
             return limits
