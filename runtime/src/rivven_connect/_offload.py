@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
-import time
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -36,19 +35,20 @@ class Offload:
             Exception: what `call` raises.
         """
         # Never beside one in the thread: calls of one kind may share a connection or a file.
+        loop = asyncio.get_running_loop()
         if self._expected_s < SHORT_S and not self._running:
-            return self._timed(call)
+            return self._timed(call, loop)
         self._running += 1
-        future = asyncio.get_running_loop().run_in_executor(self._executor, self._timed, call)
+        future = loop.run_in_executor(self._executor, self._timed, call, loop)
         future.add_done_callback(self._ended)
         return await asyncio.shield(future)
 
-    def _timed(self, call: Callable[[], T]) -> T:
-        started = time.perf_counter()
+    def _timed(self, call: Callable[[], T], loop: asyncio.AbstractEventLoop) -> T:
+        started = loop.time()  # which a simulation decides, so that a seed is the same twice
         try:
             return call()
         finally:
-            taken = time.perf_counter() - started
+            taken = loop.time() - started
             smoothed = _MEMORY * self._expected_s + (1 - _MEMORY) * taken
             self._expected_s = max(taken, smoothed) if taken > SHORT_S else smoothed
 
