@@ -140,7 +140,6 @@ def test_a_damaged_state_exits_4(folder: Path) -> None:
         (('"total": 10', '"totall": 10'), "RVN603"),
         (('"total": 10', '"token": "literal-secret"'), "RVN612"),
         (('"total": 10', '"total": "${env:RIVVEN_NOT_SET}"'), "RVN610"),
-        (("settings: {", "settings: {workers: 2, "), "RVN715"),
     ],
 )
 def test_bad_input_exits_2_with_its_place_and_no_traceback(

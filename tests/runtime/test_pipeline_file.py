@@ -105,21 +105,6 @@ def test_a_pipeline_needs_work(tmp_path: Path, text: str) -> None:
     assert [one.code for one in found] == ["RVN714"]
 
 
-@pytest.mark.parametrize(
-    ("old", "new"),
-    [
-        ("  retry:", "  workers: 2\n  retry:"),
-    ],
-)
-def test_what_this_version_lacks_is_refused_and_never_ignored(
-    tmp_path: Path, old: str, new: str
-) -> None:
-    found = problems(tmp_path, GOOD.replace(old, new, 1))
-    assert [one.code for one in found] == ["RVN715"]
-    assert found[0].line > 1
-    assert "not available in this version" in found[0].message
-
-
 def test_what_changes_nothing_is_accepted(tmp_path: Path) -> None:
     text = GOOD.replace("  retry:", "  workers: 1\n  health: {enabled: false, port: 1}\n  retry:")
     text = text.replace("    topic: shop", "    concurrency: 1\n    isolate_streams: false")

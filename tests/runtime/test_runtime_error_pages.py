@@ -34,6 +34,7 @@ WITHOUT_EXAMPLE = {
     "RVN702",
     "RVN703",
     "RVN704",
+    "RVN715",
     "RVN720",
     "RVN721",
     "RVN723",

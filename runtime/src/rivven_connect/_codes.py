@@ -32,7 +32,7 @@ PIPELINE_CODES: Final = {
     "RVN712": "a pipeline value of the wrong kind",
     "RVN713": "an unsupported pipeline version",
     "RVN714": "a pipeline without work",
-    "RVN715": "not available in this version",
+    "RVN715": "more workers than can be used",
     "RVN716": "a topic that nobody publishes",
     "RVN717": "a topic that nobody reads",
     "RVN718": "dead_letter without a place for dead letters",

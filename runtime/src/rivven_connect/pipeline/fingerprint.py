@@ -64,6 +64,17 @@ def check_identity(plan: PipelinePlan, store: StateStore, *, accept: bool) -> No
             changes.identify(new)
 
 
+def identity_of(owner: SourcePlan | SinkPlan) -> str:
+    """Return what a config says it reads or writes, as JSON: pointer -> value; `{}` if nothing does.
+
+    Not for anybody's eyes: it is not masked.
+    """
+    config = owner.config.dump()
+    fields = identity_fields(owner.factory.config_schema())
+    found = {to_pointer(path): _plain(_values_at(config, path)) for path in fields}
+    return json.dumps(found, sort_keys=True)
+
+
 def _fingerprints(
     kind: str, owner: SourcePlan | SinkPlan, store: StateStore
 ) -> dict[IdentityKey, str]:

@@ -48,23 +48,25 @@ def load_pipeline(path: Path | str) -> LoadedPipeline:
     """Return the pipeline file at `path`.
 
     Raises:
-        InputError: the file cannot be read, breaks the grammar, or asks for something that this
-            version does not have. All problems are in it, in the order of the file.
+        InputError: the file cannot be read, or breaks the grammar. All problems are in it, in the
+            order of the file.
     """
-    document = load_document(path)
+    return loaded_pipeline(load_document(path))
+
+
+def loaded_pipeline(document: Document) -> LoadedPipeline:
+    """Return the pipeline file that a document holds.
+
+    Raises:
+        InputError: as for `load_pipeline`.
+    """
     try:
         file = PipelineFile.model_validate(document.value)
     except ValidationError as error:
         details = error.errors(include_url=False, include_input=False)
         problems = [_problem(document, detail) for detail in details]
         raise InputError(sorted(problems, key=lambda one: (one.line, one.column))) from None
-    loaded = LoadedPipeline(Path(path), file, document)
-    if file.settings.workers > 1:
-        message = "workers above 1 is not available in this version"
-        raise InputError(
-            [loaded.problem("RVN715", ("settings", "workers"), message, hint="remove it")]
-        )
-    return loaded
+    return LoadedPipeline(Path(document.path), file, document)
 
 
 def _problem(document: Document, detail: Any) -> Problem:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -125,6 +126,17 @@ class PipelinePlan:
             found.sinks[sink.name] = ConnectorCounts("sink", sink.name, sink.spec.connector_type)
         found.gauges = {(one.kind, one.name): Gauges() for one in found.connectors()}
         return found
+
+    def part(self, sources: Collection[str], sinks: Collection[str]) -> PipelinePlan:
+        """Return the plan of some sources and sinks, with their part of the memory."""
+        chosen = tuple(one for one in self.sources if one.name in sources)
+        budget = max(1, self.settings.queue_bytes // len(self.sources)) * len(chosen)
+        return replace(
+            self,
+            settings=self.settings.model_copy(update={"queue_bytes": budget}),
+            sources=chosen,
+            sinks=tuple(one for one in self.sinks if one.name in sinks),
+        )
 
     def sinks_of(self, source: SourcePlan) -> tuple[SinkPlan, ...]:
         """Return the sinks that receive what `source` publishes."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from rivven_connect._circuit import CircuitBreakerConfig
@@ -86,7 +87,7 @@ class _Planner:
         if len(warnings) < len(self._problems):
             raise InputError(sorted(self._problems, key=lambda one: (one.line, one.column)))
         settings = self._file.settings
-        return PipelinePlan(
+        plan = PipelinePlan(
             name=self._loaded.path.stem,
             path=self._loaded.path,
             state_dir=self._base / settings.state_dir,
@@ -96,6 +97,7 @@ class _Planner:
             loaded=self._loaded,
             warnings=tuple(warnings),
         )
+        return _with_workers(plan) if settings.workers > 1 else plan
 
     def _add(
         self,
@@ -299,6 +301,12 @@ class _Planner:
                     hint="list it in a sink's `topics`, or set enabled: false",
                     key=True,
                 )
+
+
+def _with_workers(plan: PipelinePlan) -> PipelinePlan:
+    from rivven_connect.pipeline.groups import idle_workers  # noqa: PLC0415  # one process has none
+
+    return replace(plan, warnings=(*plan.warnings, *idle_workers(plan)))
 
 
 def _declared(spec: ConnectorSpec | None, key: str, own: Block | None) -> dict[str, Any]:
