@@ -1,4 +1,4 @@
-"""One process per pipeline: an operating-system lock beside the state."""
+"""One run per pipeline: an operating-system lock beside the state."""
 
 from __future__ import annotations
 
@@ -6,9 +6,14 @@ import contextlib
 import fcntl
 import os
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Self
 
 from rivven_connect._errors import AlreadyRunning, StateStoreError
+
+LONGEST_CONTENT = 4096
+"""Bytes of a lock file that are looked at."""
 
 _LOOKS, _PAUSE_S = 20, 0.005
 
@@ -24,6 +29,32 @@ class PipelineLock:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._descriptor: int | None = None
+        self._is_owner = True
+
+    @classmethod
+    def inherited(cls, path: Path, descriptor: int) -> Self:
+        """Return the lock of the process that started this one, held by both.
+
+        The kernel frees it when the last of them has ended, in whatever order.
+        """
+        os.set_inheritable(descriptor, False)
+        found = cls(path)
+        found._descriptor = descriptor
+        found._is_owner = False
+        return found
+
+    @property
+    def descriptor(self) -> int:
+        """What a child process has to inherit to hold the lock too."""
+        if self._descriptor is None:
+            raise ValueError("the lock is not held")
+        return self._descriptor
+
+    def name_holders(self, processes: Sequence[int]) -> None:
+        """Write down, for people, the children that hold the lock too."""
+        lines = "".join(f"{process}\n" for process in (os.getpid(), *processes))
+        with contextlib.suppress(OSError):
+            os.pwrite(self.descriptor, lines.encode(), 0)
 
     def acquire(self) -> None:
         """Take the lock now.
@@ -75,20 +106,28 @@ class PipelineLock:
         return os.path.samestat(os.fstat(descriptor), named)
 
     def _owner(self) -> int | None:
-        """Return the process id in the file, if that process is there."""
-        with contextlib.suppress(OSError, ValueError):
-            owner = int(self._path.read_bytes()[:32])
-            if _is_alive(owner):
-                return owner
+        """Return the first process id in the file whose process is there."""
+        with contextlib.suppress(OSError):
+            return first_alive(self._path.read_bytes()[:LONGEST_CONTENT])
         return None
 
     def release(self) -> None:
         """Give the lock back; a second call does nothing."""
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is not None:
-            with contextlib.suppress(OSError):
-                os.ftruncate(descriptor, 0)
+            if self._is_owner:
+                with contextlib.suppress(OSError):
+                    os.ftruncate(descriptor, 0)
             os.close(descriptor)
+
+
+def first_alive(content: bytes) -> int | None:
+    """Return the first process of a lock file's content that is there."""
+    for word in content.split():
+        # More digits than a process id has, or none at all, are nobody's.
+        if word.isdigit() and len(word) < 10 and _is_alive(int(word)):
+            return int(word)
+    return None
 
 
 def _is_alive(process: int) -> bool:

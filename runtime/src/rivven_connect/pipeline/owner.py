@@ -6,6 +6,7 @@ import fcntl
 import os
 from pathlib import Path
 
+from rivven_connect.pipeline.lock import LONGEST_CONTENT, first_alive
 from rivven_connect.pipeline.state_files import translated
 
 
@@ -24,12 +25,12 @@ def running_process(folder: Path, pipeline: str) -> int | None:
         except FileNotFoundError:
             return None
         try:
-            owner = os.pread(descriptor, 32, 0).decode("ascii", "replace").split()
-            if not owner:
+            content = os.pread(descriptor, LONGEST_CONTENT, 0)
+            if not content.split():
                 return None
             fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
-            return int(owner[0]) if owner[0].isdigit() else 0
+            return first_alive(content) or 0
         finally:
             os.close(descriptor)
     return None

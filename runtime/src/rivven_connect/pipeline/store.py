@@ -104,6 +104,11 @@ class StateStore:
         """The number of this start of the pipeline; each is higher than all before."""
         return self._meta.owner_term
 
+    @property
+    def lock(self) -> PipelineLock:
+        """What keeps a second run away."""
+        return self._lock
+
     @classmethod
     def open(cls, folder: Path, pipeline: str) -> Self:
         """Lock the pipeline, open its state and check all of it.
