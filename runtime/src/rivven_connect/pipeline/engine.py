@@ -105,6 +105,7 @@ class _Engine:
             chosen = [(source.plan, source.catalog) for source in sources]
             for sink in self._sinks.values():
                 await sink.prepare([one for one in chosen if one[0].topic in sink.plan.topics])
+            await self._observer.ready()
         if stopped.expired():
             self._summary.drained = True
             self._observer.draining()

@@ -17,6 +17,7 @@ from rivven_connect._problems import Problem
 from rivven_connect.pipeline.loading import LoadedPipeline
 from rivven_connect.pipeline.observer import Observer
 from rivven_connect.pipeline.plan import PipelinePlan
+from rivven_connect.pipeline.recorded import RecordedMetrics
 from rivven_connect.pipeline.summary import ConnectorCounts, Gauges, RunSummary
 
 BEAT_S = 0.25
@@ -28,6 +29,7 @@ class RunState(Observer):
 
     def __init__(self, plan: PipelinePlan, on_started: Callable[[], None] = lambda: None) -> None:
         self.begun = time.monotonic()
+        self.recorded = RecordedMetrics()
         self.reading_since: float | None = None
         self.is_draining = False
         self.stalled = False
@@ -79,7 +81,18 @@ class RunState(Observer):
     @property
     def is_waiting(self) -> bool:
         """Whether a connector waits before its next try."""
-        return self._waiting_until > time.monotonic()
+        return self.waits_s > 0
+
+    @property
+    def waits_s(self) -> float:
+        """Seconds until the last connector that waits tries again."""
+        return max(0.0, self._waiting_until - time.monotonic())
+
+    @property
+    def is_at_work(self) -> bool:
+        """Whether it reads, and nobody has asked it to stop."""
+        summary = self.summary
+        return summary is not None and not self.is_draining and summary.finished is None
 
     def checkpoint_age_s(self, source: str) -> float | None:
         """Seconds since the source's checkpoint moved, or since reading began."""
@@ -92,7 +105,7 @@ class RunState(Observer):
         A wait before a retry, the circuit breaker's included, is no idleness; nor is what comes
         before the reading and behind a stop.
         """
-        if self.summary is None or self.is_draining or self.summary.finished is not None:
+        if self.summary is None or not self.is_at_work:
             return 0.0
         now = time.monotonic()
         gauges = list(self.summary.gauges.values())

@@ -16,6 +16,9 @@ class Observer:
     summary: RunSummary | None = None
     """The live counts, once reading has begun."""
 
+    async def ready(self) -> None:
+        """Everything is open; reading begins when this returns, or a stop interrupts it."""
+
     def started(self, summary: RunSummary) -> None:
         """Everything is open and reading begins; `summary` is live from now on."""
         self.summary = summary
