@@ -67,7 +67,7 @@ class ErrorKind(enum.StrEnum):
 class RivvenError(Exception):
     """Every error that this project raises on purpose."""
 
-    exit_code = ExitCode.CONNECTOR
+    exit_code: int = ExitCode.CONNECTOR
 
 
 class _Fatal:

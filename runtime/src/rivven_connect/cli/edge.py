@@ -8,7 +8,7 @@ import re
 import signal
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -50,9 +50,9 @@ def run_group(group: click.Group, args: Sequence[str], *, prog_name: str | None 
         wrapped = (sys.stdout, sys.stderr) != streams
         sys.stdout, sys.stderr = streams
         gone = wrapped or isinstance(error, BrokenPipeError)
-        return _nobody_reads() if gone else _failure(_exited(), options)
+        return _nobody_reads() if gone else _failure(exited(), options)
     except Exception as error:  # noqa: BLE001  # the one place where everything ends
-        return _failure(_disk_full(error) or error, options)
+        return _failure(disk_full(error) or error, options)
     return int(result) if isinstance(result, int) else 0
 
 
@@ -66,14 +66,15 @@ def _discard_output() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _exited() -> Exception:
+def exited() -> Exception:
+    """Return what to say of a connector that wants to end the process."""
     from rivven_connect._errors import PipelineError  # noqa: PLC0415  # only on failure
 
     # What it said is left out: it would be shown unmasked.
     return PipelineError("a connector called sys.exit; it should raise ConnectorError instead")
 
 
-def _disk_full(error: Exception) -> Exception | None:
+def disk_full(error: Exception) -> Exception | None:
     """Return what to say where our own output does not fit any more, and None for other errors."""
     if not (isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}):
         return None
@@ -98,37 +99,50 @@ def _usage(error: click.ClickException, options: frozenset[str]) -> int:
     return 2
 
 
-def _failure(error: Exception, options: frozenset[str]) -> int:
+def describe(error: Exception) -> dict[str, Any]:
+    """Return what is said of an error, as `--json` prints it, with known secrets masked."""
     from rivven_connect._errors import ExitCode, InputError, RivvenError  # noqa: PLC0415  # only now
-    from rivven_connect._problems import escape_lines  # noqa: PLC0415
     from rivven_connect._redaction import redact  # noqa: PLC0415
 
     expected = isinstance(error, RivvenError)
     code = error.exit_code if isinstance(error, RivvenError) else ExitCode.BUG
     if isinstance(error, InputError):
         error = _masked(error)
-    message = redact(str(error)) if expected else _bug(error)
+    problems = error.problems if isinstance(error, InputError) else ()
+    return {
+        "code": type(error).__name__,
+        "message": redact(str(error)) if expected else _bug(error),
+        "exit_code": int(code),
+        "problems": [problem.to_dict() for problem in problems],
+    }
+
+
+def is_unforeseen(error: Exception) -> bool:
+    """Whether its frames help: a bug of ours, or of the connector's author."""
+    from rivven_connect._errors import RivvenError  # noqa: PLC0415  # only on failure
+
+    return not isinstance(error, RivvenError) or _is_builtin(error.__cause__)
+
+
+def _failure(error: Exception, options: frozenset[str]) -> int:
+    from rivven_connect._errors import InputError, RivvenError  # noqa: PLC0415  # only on failure
+    from rivven_connect._problems import escape_lines  # noqa: PLC0415
+
+    described = describe(error)
     if "--json" in options:
-        problems = error.problems if isinstance(error, InputError) else ()
-        _print_json(
-            {
-                "code": type(error).__name__,
-                "message": message,
-                "exit_code": int(code),
-                "problems": [problem.to_dict() for problem in problems],
-            }
-        )
+        _print_json(described)
     elif isinstance(error, InputError):
-        click.echo(message, err=True)
+        click.echo(described["message"], err=True)
     else:
         # Further lines may be those of others: at the margin, they could pass for ours.
-        shown = re.sub(r"\n(?=\S)", "\n  ", escape_lines(message))
-        click.echo(f"error: {shown}" if expected else shown, err=True)
+        shown = re.sub(r"\n(?=\S)", "\n  ", escape_lines(described["message"]))
+        click.echo(f"error: {shown}" if isinstance(error, RivvenError) else shown, err=True)
     if "--debug" in options:
-        _print_frames(error)
-    elif not expected or _is_unforeseen(error.__cause__):
+        print_frames(error)
+    elif is_unforeseen(error):
         click.echo("Set RIVVEN_DEBUG=1 and run it again to see where.", err=True)
-    return int(code)
+    code: int = described["exit_code"]
+    return code
 
 
 def _masked(error: InputError) -> InputError:
@@ -155,7 +169,7 @@ def _masked(error: InputError) -> InputError:
     return masked.with_traceback(error.__traceback__)
 
 
-def _is_unforeseen(cause: BaseException | None) -> bool:
+def _is_builtin(cause: BaseException | None) -> bool:
     """Whether an author's code raised what it did not mean to: a KeyError, say."""
     return (
         isinstance(cause, Exception)
@@ -176,7 +190,7 @@ def _bug(error: Exception) -> str:
     return f"internal error: {type(error).__name__}{place}. This is a bug in Rivven."
 
 
-def _print_frames(error: BaseException) -> None:
+def print_frames(error: BaseException) -> None:
     """Print the frames of an exception and of its causes: secrets masked, no local variables."""
     import traceback  # noqa: PLC0415  # only for people who asked
 

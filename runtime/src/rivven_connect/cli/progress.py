@@ -27,14 +27,19 @@ _REFRESHES_PER_SECOND = 4
 _RATE_OVER_S = 5
 
 
+def settle_collector() -> None:
+    """Set the garbage collector's policy for a run: what is loaded stays, records die young."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
+
+
 class Progress(abc.ABC):
     """Shows what a run does, from a thread of its own that only reads."""
 
     def started(self) -> None:
-        """Reading begins. Sets the collector's policy: what is loaded stays, records die young."""
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(50_000, 20, 50)
+        """Reading begins."""
+        settle_collector()
 
     @abc.abstractmethod
     def showing(self, state: RunState) -> contextlib.AbstractContextManager[None]:

@@ -17,8 +17,8 @@ from rivven_connect._redaction import redact
 from rivven_connect._registry import Registries
 from rivven_connect.cli.logs import configure_logging, wants_json, watch_connector
 from rivven_connect.cli.options import edge_options
-from rivven_connect.cli.progress import LiveProgress, LogProgress, is_interactive
-from rivven_connect.cli.running import run_watched
+from rivven_connect.cli.progress import LiveProgress, LogProgress, Progress, is_interactive
+from rivven_connect.cli.running import Run, run_watched
 from rivven_connect.pipeline.checking import check_pipeline, check_selection
 from rivven_connect.pipeline.explain import explain as explain_plan
 from rivven_connect.pipeline.fingerprint import check_identity
@@ -61,7 +61,7 @@ def run(
     accept_config_change: bool,
     allow_inline_secrets: bool,
     as_json: bool,
-    debug: bool,  # read by the edge
+    debug: bool,  # read by the edge as well
 ) -> int:
     """Run a pipeline."""
     watch_connector()
@@ -76,22 +76,40 @@ def run(
     if dry_run:
         return asyncio.run(_dry_run(plan))
     _warn_of_loss(plan)
-    _run(plan, as_json=as_json, accept_config_change=accept_config_change)
+    debug = debug or os.environ.get("RIVVEN_DEBUG") == "1"
+    _run(
+        plan,
+        as_json=as_json,
+        accept_config_change=accept_config_change,
+        allow_inline_secrets=allow_inline_secrets,
+        debug=debug,
+    )
     return ExitCode.OK
 
 
-def _run(plan: PipelinePlan, *, as_json: bool, accept_config_change: bool) -> None:
+def _run(
+    plan: PipelinePlan,
+    *,
+    as_json: bool,
+    accept_config_change: bool,
+    allow_inline_secrets: bool,
+    debug: bool,
+) -> None:
     """Run, and show what was done, also when an error ended it."""
     log = plan.settings.log
     configure_logging(log.level, log.format)
     live = is_interactive() and log.format == "auto"
-    progress = LiveProgress() if live else LogProgress()
-    state = RunState(plan, progress.started)
+    progress: Progress = LiveProgress() if live else LogProgress()
+    state, elsewhere = RunState(plan, progress.started), None
+    if plan.settings.workers > 1:
+        state, elsewhere = _divided(
+            plan, progress, allow_inline_secrets=allow_inline_secrets, debug=debug
+        ) or (state, None)
     store = StateStore.open(plan.state_dir, plan.name)
     try:
         check_identity(plan, store, accept=accept_config_change)
         # What ended before it read is in no state's summary.
-        state.summary = run_watched(plan, store, state, progress)
+        state.summary = run_watched(plan, store, state, progress, elsewhere)
     except PipelineError as error:
         if as_json or not wants_json(log.format):
             raise
@@ -102,6 +120,24 @@ def _run(plan: PipelinePlan, *, as_json: bool, accept_config_change: bool) -> No
         store.close()
         if state.summary is not None:
             _show(plan, state.summary, as_json=as_json)
+
+
+def _divided(
+    plan: PipelinePlan, progress: Progress, *, allow_inline_secrets: bool, debug: bool
+) -> tuple[RunState, Run] | None:
+    """Return what runs the plan in several processes, and their state; None where one is enough."""
+    from rivven_connect.cli.supervising import Supervisor  # noqa: PLC0415  # most runs have no workers
+    from rivven_connect.pipeline.gathering import GatheredState  # noqa: PLC0415
+    from rivven_connect.pipeline.groups import shares_of  # noqa: PLC0415
+
+    shares = shares_of(plan)
+    if len(shares) < 2:
+        return None
+    state = GatheredState(plan, progress.started)
+    supervisor = Supervisor(
+        plan, shares, state, allow_inline_secrets=allow_inline_secrets, debug=debug
+    )
+    return state, supervisor.run
 
 
 def _check_endpoints(loaded: LoadedPipeline) -> None:
@@ -153,8 +189,12 @@ def _explain(plan: PipelinePlan, *, as_json: bool) -> None:
     paths = explain_plan(plan)
     if as_json:
         click.echo(json.dumps([path.to_dict() for path in paths], indent=2))
-    else:
-        click.echo("\n".join(f"{path.render()}\n  records: {path.records}" for path in paths))
+        return
+    click.echo("\n".join(f"{path.render()}\n  records: {path.records}" for path in paths))
+    if plan.settings.workers > 1:
+        from rivven_connect.pipeline.groups import render_shares  # noqa: PLC0415  # as above
+
+        click.echo("\n".join(render_shares(plan)))
 
 
 def _warn_of_loss(plan: PipelinePlan) -> None:
