@@ -16,6 +16,7 @@ SIMULATION = "tests/faults/test_simulation.py"
 DELIVERY = "tests/runtime/test_engine_delivery.py"
 READING = "tests/runtime/test_engine_reading.py"
 TRANSACTIONS = "tests/runtime/test_engine_transactions.py"
+WORKERS = "tests/faults/test_workers.py"
 HOOKS = "tests/runtime/test_hooks.py"
 BLOCKS = "tests/runtime/test_engine_blocks.py"
 COLUMNS = "tests/runtime/test_engine_columns.py"
@@ -119,7 +120,7 @@ ORIGINALS = (
         "R7b",
         "a fatal failure exits 0",
         f"{RUNTIME}/cli/edge.py",
-        "    return int(code)\n",
+        "    return code\n",
         "    return 0\n",
         ("tests/runtime/test_cli_run.py::test_errors_of_connectors_exit_3_without_a_traceback",),
     ),
@@ -329,6 +330,46 @@ OTHERS = (
         "    except Exception as error:  # noqa: BLE001  # the one place where everything ends\n",
         "    except ZeroDivisionError as error:\n",
         ("tests/runtime/test_cli_run.py::test_bad_input_exits_2_with_its_place_and_no_traceback",),
+    ),
+    _in_pipeline(
+        "divided place",
+        "two workers write to one place",
+        "groups",
+        "*_topics(plan), *_places(plan), *_letters(plan)",
+        "*_topics(plan), *_letters(plan)",
+        "tests/runtime/test_groups.py",
+    ),
+    _in_pipeline(
+        "lock let go",
+        "a worker does not hold the lock of its run",
+        "lock",
+        "        found._descriptor = descriptor\n",
+        "        os.close(descriptor)\n",
+        f"{WORKERS}::test_while_a_worker_lives_nobody_else_starts_the_pipeline",
+    ),
+    Planted(
+        "order as signal",
+        "a terminal's signal, which the run passes on, counts twice",
+        f"{RUNTIME}/cli/signals.py",
+        "        if signalled:\n",
+        "        if watchdog:\n",
+        (f"{WORKERS}::test_a_signal_drains_all",),
+    ),
+    Planted(
+        "argument",
+        "a worker gets the pipeline file as an argument",
+        f"{RUNTIME}/cli/worker_process.py",
+        '"-P", "-c", _BOOT)',
+        '"-P", "-c", _BOOT, job.text)',
+        (f"{WORKERS}::test_no_secret_is_in_an_argument_or_in_what_is_said",),
+    ),
+    Planted(
+        "lonely start",
+        "a worker reads before all are ready",
+        f"{RUNTIME}/cli/worker.py",
+        "        await self._go.wait()\n",
+        "",
+        (f"{WORKERS}::test_a_source_that_cannot_be_opened_keeps_all_from_reading",),
     ),
     Planted(
         "symlink follow",
