@@ -228,9 +228,8 @@ def measured(batch: HeldBatch) -> tuple[bytes, int]:
         TypeError: something has no JSON form; likewise ValueError and RecursionError.
     """
     lines = encode_lines(batch.records)
-    extra = sum(
-        len(msgspec.json.encode(one.metadata)) for one in batch.held if one.metadata is not None
-    )
+    metadata = [one.metadata for one in batch.held if one.metadata is not None]
+    extra = sum(len(msgspec.json.encode(one)) for one in metadata)
     return lines, len(lines) - len(batch) + extra
 
 

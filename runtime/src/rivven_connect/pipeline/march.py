@@ -109,14 +109,21 @@ class March:
             self._batch = None
         else:
             self._origins = [(0, None, batch.timestamp)] * len(events)
-        self.leaves: list[Leaf] = [*events]
+        self.leaves: list[Any] = [*events]
         self.failure: RivvenError | None = None
         """What ends the march: nothing from its record on goes further."""
         self._owners: Sequence[int] = range(len(events))
         self._others: dict[int, Sequence[Leaf]] = {}
 
+    @property
+    def _are_single(self) -> bool:
+        """Whether each record has stayed one event, which is the usual thing."""
+        return isinstance(self._owners, range)
+
     def chosen(self, when: Predicate | None) -> tuple[Sequence[int], list[SourceEvent]]:
         """Return the places of the events that a step is for, and the events."""
+        if when is None and self._are_single:
+            return range(len(self.leaves)), [*self.leaves]
         found = [
             (place, one)
             for place, one in enumerate(self.leaves)
@@ -162,6 +169,9 @@ class March:
 
     def collect(self, into: Transformed) -> None:
         """Add what every record has come to, in order."""
+        if self._are_single:
+            into.add_all(self.leaves, self._origins)
+            return
         usual: list[SourceEvent] = []
         start = place = 0
         counts = Counter(self._owners)
