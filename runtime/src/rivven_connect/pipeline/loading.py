@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import difflib
 import types
 import typing
@@ -10,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from pydantic import BaseModel, ValidationError
 
 from rivven_connect._documents import Document, load_document
@@ -22,8 +22,7 @@ Loc = tuple[str | int, ...]
 _NAMES = "a name has letters, digits, `_`, `.` and `-`, and starts with none of the last two"
 
 
-@dataclasses.dataclass(frozen=True)
-class LoadedPipeline:
+class LoadedPipeline(msgspec.Struct, frozen=True):
     """A pipeline file that obeys the grammar, and the document that knows its places."""
 
     path: Path

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import bisect
-import dataclasses
 import enum
 from collections import Counter
 from collections.abc import Sequence
@@ -11,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
+import msgspec.structs
 
 from rivven_connect._batch import EventBatch
 from rivven_connect._errors import RivvenError
@@ -73,7 +73,7 @@ class Transformed:
             elif isinstance(leaf, DeadLetter):
                 apart = len(leaves) if len(leaves) > 1 and not ordinal else ordinal
                 self.letters.append(
-                    dataclasses.replace(
+                    msgspec.structs.replace(
                         leaf,
                         sub_index=(base << _ORDINAL_BITS) | apart,
                         position=position if leaf.position is None else leaf.position,
