@@ -71,13 +71,14 @@ class LazyGroup(click.Group):
 
 @contextlib.contextmanager
 def _uncollected() -> Iterator[None]:
-    """Keep the garbage collector away: what an import makes stays, and looking for garbage costs."""
+    """Keep the garbage collector away: what an import makes stays, and looking through it costs."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
         if was_enabled:
+            gc.freeze()  # else it looks through all of it now
             gc.enable()
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import json
 import logging
 import os
@@ -65,7 +64,6 @@ def run(
     debug: bool,  # read by the edge as well
 ) -> int:
     """Run a pipeline."""
-    gc.freeze()  # what was imported stays: no collection needs to look at it
     watch_connector()
     loaded = load_pipeline(file)
     plan = plan_pipeline(loaded, Registries.installed(), allow_inline_secrets=allow_inline_secrets)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import types
 import typing
 from collections.abc import Sequence
@@ -111,6 +110,8 @@ def _sentence(message: str) -> str:
 
 
 def _near(loc: Loc) -> str:
+    import difflib  # noqa: PLC0415  # only after a typing error
+
     known = _keys_at(loc[:-1])
     near = difflib.get_close_matches(str(loc[-1]), known, n=1)
     return f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(known)}"

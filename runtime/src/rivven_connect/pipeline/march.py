@@ -6,7 +6,6 @@ import bisect
 import enum
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -36,12 +35,11 @@ Origin = tuple[int, Any, Any]
 """What names the record that events came from: its ordinal, position and time."""
 
 
-@dataclass(slots=True)
-class Transformed:
+class Transformed(msgspec.Struct):
     """What became of some events."""
 
-    events: list[SourceEvent] = field(default_factory=list)
-    letters: list[DeadLetter] = field(default_factory=list)
+    events: list[SourceEvent] = msgspec.field(default_factory=list)
+    letters: list[DeadLetter] = msgspec.field(default_factory=list)
     filtered: int = 0
     dropped: int = 0
     read: int = 0
