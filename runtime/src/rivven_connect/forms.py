@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
-
-import msgspec
 
 from rivven_connect._schema_walk import resolve_reference
 
@@ -33,7 +32,8 @@ _SECRET: Final = "Secret. ${env:NAME} and ${file:/path} are replaced when the co
 _IDENTITY: Final = "Names what is read or written; changing it between runs is refused."
 
 
-class FieldGroup(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class FieldGroup:
     """Fields that stand together in forms and docs; those without a group have the title ``""``."""
 
     title: str
