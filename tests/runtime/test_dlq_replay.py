@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime
 import itertools
 import json
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import msgspec.structs
 import pytest
 from dlq_kit import FAN_OUT, FanOut, Faults, ids_of, replay_now
 from engine_kit import (
@@ -463,8 +463,8 @@ def test_an_overwriting_sink_is_not_told_to_overwrite(tmp_path: Path) -> None:
     """A replay is no whole sync: what is not in it must stay."""
     one = failed_run(tmp_path, second={2})
     plan = repaired(one).plan()
-    sinks = tuple(dataclasses.replace(sink, mode="overwrite") for sink in plan.sinks)
-    replay_now(dataclasses.replace(plan, sinks=sinks))
+    sinks = tuple(msgspec.structs.replace(sink, mode="overwrite") for sink in plan.sinks)
+    replay_now(msgspec.structs.replace(plan, sinks=sinks))
     (stream, _) = one.left.prepared[-1].streams
     assert stream.destination_sync_mode is DestinationSyncMode.APPEND
 

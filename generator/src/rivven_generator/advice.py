@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import posixpath
+
+import msgspec
 
 from rivven_generator.disk import Disk
 from rivven_generator.hook_imports import hook_imports
@@ -14,8 +15,7 @@ from rivven_generator.plan import Layout
 from rivven_generator.validator_stubs import declared_validators, missing_validators
 
 
-@dataclasses.dataclass(frozen=True)
-class Missing:
+class Missing(msgspec.Struct, frozen=True):
     """One method or function that the manifest declares and `file` does not define.
 
     `imports` are the lines that the stubs of all missing hooks need.

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ast
-import dataclasses
 import decimal
 from typing import Any
+
+import msgspec
 
 from rivven_generator.layout import flat, literal
 from rivven_generator.schema.vocabulary import BUILT_IN_VALIDATORS, is_nullable
@@ -40,14 +41,13 @@ _COUNTS = frozenset(_FIELD_KEYWORDS) - {
 }
 
 
-@dataclasses.dataclass(slots=True)
-class Annotation:
+class Annotation(msgspec.Struct):
     """An annotation in parts: the type, what picks its schema, and what constrains it."""
 
     core: str
-    picks: list[str] = dataclasses.field(default_factory=list)
-    constraints: dict[str, Any] = dataclasses.field(default_factory=dict)
-    markers: list[str] = dataclasses.field(default_factory=list)
+    picks: list[str] = msgspec.field(default_factory=list)
+    constraints: dict[str, Any] = msgspec.field(default_factory=dict)
+    markers: list[str] = msgspec.field(default_factory=list)
     nullable: bool = False
 
     def text(self, *, alias: str | None = None, optional: bool = False) -> str:

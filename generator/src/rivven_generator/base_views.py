@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-import dataclasses
+
+import msgspec
 
 from rivven_generator import layout
 from rivven_generator.hooks import Hook, declared_hooks
@@ -16,8 +17,7 @@ from rivven_generator.naming import field_name
 _ABC_NAMES = ("AsyncIterator", "Sequence")
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class BaseView:
+class BaseView(msgspec.Struct, frozen=True):
     """The base class, the spec class and the stream set."""
 
     imports: str

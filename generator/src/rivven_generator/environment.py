@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
+
+import msgspec
 
 from rivven_generator.manifest import Manifest
 from rivven_generator.options import Option
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class SecretVariable:
+class SecretVariable(msgspec.Struct, frozen=True):
     """One secret of the config, and the environment variable that the samples take it from."""
 
     path: str

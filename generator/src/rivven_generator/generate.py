@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 
+import msgspec
+
 from rivven_connect.documents import InputError, Problem
 from rivven_generator import pyproject
 from rivven_generator.advice import Missing, author_file, find_left_behind, find_missing
@@ -30,19 +32,17 @@ from rivven_generator.validator_stubs import declared_validators, validators_mod
 from rivven_generator.write import Written, decided, located, write_generated
 
 
-@dataclasses.dataclass(frozen=True)
-class Generated:
+class Generated(msgspec.Struct, frozen=True):
     """What a run did, and what is left to the author."""
 
     files: Written
     missing: list[Missing]
     project_lines: list[str]
     warnings: Sequence[Problem]
-    left_behind: list[tuple[str, str]] = dataclasses.field(default_factory=list)
+    left_behind: list[tuple[str, str]] = msgspec.field(default_factory=list)
 
 
-@dataclasses.dataclass(frozen=True)
-class Planned:
+class Planned(msgspec.Struct, frozen=True):
     """Everything that generation is decided from, read once."""
 
     loaded: LoadedManifest

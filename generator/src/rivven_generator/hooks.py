@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
+import msgspec
 
 from rivven_generator.author_code import methods_of
 from rivven_generator.layout import LINE_LENGTH
@@ -11,8 +11,7 @@ from rivven_generator.manifest import Manifest, Stream
 from rivven_generator.records import type_of_field
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Hook:
+class Hook(msgspec.Struct, frozen=True):
     """One method: its name, its parameters after `self`, what it returns, and what it is for.
 
     `imports` are the names of the runtime that its signature uses.

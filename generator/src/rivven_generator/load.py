@@ -9,6 +9,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, NoReturn
 
+import msgspec
+
 from rivven_connect.documents import Document, InputError, Problem, load_document
 from rivven_generator.fixes import with_fix
 from rivven_generator.lint import MOST_PER_RULE, limits, lint
@@ -22,8 +24,7 @@ _MOST_PROBLEMS = 100
 _SCHEMA_SUFFIXES = (".json", ".yaml", ".yml")
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class LoadedManifest:
+class LoadedManifest(msgspec.Struct, frozen=True):
     """A manifest that passed every rule, and where each part of it was written."""
 
     manifest: Manifest

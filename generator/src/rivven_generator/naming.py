@@ -6,11 +6,13 @@ a name depends on nothing but its own wire name: adding a neighbour never rename
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import keyword
 import re
 import unicodedata
+
+import msgspec
+import msgspec.structs
 
 from rivven_generator.reserved import (
     AMBIGUOUS_NAMES,
@@ -35,8 +37,7 @@ _LONGEST_IDENTIFIER = 63
 _SOFT_OR_HARD = frozenset(keyword.kwlist) | {"none", "true", "false"}
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class ClassNames:
+class ClassNames(msgspec.Struct, frozen=True):
     """The classes that one connector is made of."""
 
     connector: str
@@ -92,7 +93,7 @@ def class_names(package: str) -> ClassNames:
 def hides_runtime_class(package: str) -> bool:
     """Return whether a class of the connector in `package` is named like one of the runtime's."""
     names = class_names(package)
-    return not RUNTIME_CLASSES.isdisjoint(dataclasses.astuple(names))
+    return not RUNTIME_CLASSES.isdisjoint(msgspec.structs.astuple(names))
 
 
 def pascal_case(text: str) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import Any
+
+import msgspec
 
 from rivven_connect.forms import arrange
 from rivven_generator.schema.tree import resolve
@@ -14,8 +15,7 @@ from rivven_generator.wording import json_text, limits, text_of, type_text
 Schema = Mapping[str, Any]
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Option:
+class Option(msgspec.Struct, frozen=True):
     """One row of the option table."""
 
     path: str
@@ -31,8 +31,7 @@ class Option:
     deprecated: bool = False
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class OptionGroup:
+class OptionGroup(msgspec.Struct, frozen=True):
     """Rows that stand in one table; those without a group have the title ``""``."""
 
     title: str

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 import difflib
 import unicodedata
 from collections.abc import Iterable, Mapping
+
+import msgspec
 
 from rivven_connect.documents import escape_text
 from rivven_generator.journal import Change
@@ -16,8 +17,7 @@ _LONGEST_PATH = 240
 _LONGEST_LINE = 2000
 
 
-@dataclasses.dataclass(frozen=True)
-class Conflict:
+class Conflict(msgspec.Struct, frozen=True):
     """One file that is not what rivven wrote; `diff` shows the edit, `change` would overwrite it."""
 
     problem: Problem
@@ -25,8 +25,7 @@ class Conflict:
     change: Change
 
 
-@dataclasses.dataclass(frozen=True)
-class Decision:
+class Decision(msgspec.Struct, frozen=True):
     """What must change on disk, and what a person has to decide first."""
 
     changes: list[Change]

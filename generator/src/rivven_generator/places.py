@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from typing import Any, Final
+
+import msgspec
+import msgspec.structs
 
 from rivven_generator.cases.samples import Samples
 from rivven_generator.cases.sites import Key, Walker, free_name
@@ -21,8 +23,7 @@ _PARTS: Final = frozenset({"$ref", "additionalProperties", "items", "oneOf", "pr
 _EMPTY: Final[tuple[Json, ...]] = ({}, [])
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Place:
+class Place(msgspec.Struct, frozen=True):
     """Where in a config a schema applies."""
 
     path: str
@@ -68,7 +69,7 @@ class Places:
         for index, raw in enumerate(place.node["oneOf"]):
             value = tag_of(resolve(self.root, raw), tag)
             inner = self._inner(place, f"{place.path}[{value}]", f"|{index}", raw)
-            found[value] = dataclasses.replace(inner, tag=tag)
+            found[value] = msgspec.structs.replace(inner, tag=tag)
         return found
 
     def _inner(self, place: Place, path: str, step: str, raw: Mapping[str, Any]) -> Place:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ast
-import dataclasses
 from collections.abc import Mapping
+
+import msgspec
 
 from rivven_generator import base_views, documents, views
 from rivven_generator.cases import config_cases
@@ -21,8 +22,7 @@ from rivven_generator.testing_views import config_test, contract_test
 from rivven_generator.wording import rule_texts
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Layout:
+class Layout(msgspec.Struct, frozen=True):
     """Where generated files go: POSIX paths from the folder of `connector.yaml`."""
 
     package_dir: str

@@ -5,9 +5,10 @@ Text of the manifest reaches TOML and Markdown as values that are already escape
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from typing import Any
+
+import msgspec.structs
 
 from rivven_generator import naming
 from rivven_generator.hook_imports import hook_imports
@@ -69,7 +70,7 @@ def project_view(loaded: LoadedManifest) -> dict[str, Any]:
         "package_path": manifest.package.replace(".", "/"),
         "top_package": manifest.package.split(".")[0],
         "distribution": naming.distribution_name(manifest.kind, manifest.name),
-        "names": dataclasses.asdict(names),
+        "names": msgspec.structs.asdict(names),
         "class_line": _fitted(f"class {names.connector}", names.base, ":"),
         "connector_import": import_line(f"{manifest.package}.{manifest.kind}", {names.connector}),
         "package_import": import_line(manifest.package, {names.connector}),

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 import tomllib
 from collections.abc import Sequence
 from typing import Any
+
+import msgspec
 
 from rivven_generator import naming
 from rivven_generator.manifest import Manifest
@@ -18,8 +19,7 @@ TOOLKIT_REQUIREMENT = "rivven-toolkit[dev]>=0.1,<0.2"
 """What a project is developed with."""
 
 
-@dataclasses.dataclass(frozen=True)
-class Expected:
+class Expected(msgspec.Struct, frozen=True):
     """What the manifest says about the project's packaging."""
 
     group: str

@@ -6,10 +6,11 @@ Record schemas may use all of JSON Schema; what a type cannot say becomes `Json`
 from __future__ import annotations
 
 import ast
-import dataclasses
 import keyword
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+import msgspec
 
 from rivven_generator import models, naming
 from rivven_generator.layout import flat, literal, union_members
@@ -24,8 +25,7 @@ _LONGEST_TYPE = 2_000
 Schema = Mapping[str, Any]
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class RecordField:
+class RecordField(msgspec.Struct, frozen=True):
     """One key of a record."""
 
     key: str
@@ -34,8 +34,7 @@ class RecordField:
     description: str = ""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class RecordClass:
+class RecordClass(msgspec.Struct, frozen=True):
     """One record type, or an object inside of one."""
 
     name: str

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import re
 import tempfile
 from collections.abc import Mapping
+
+import msgspec
 
 from rivven_connect.documents import Problem
 from rivven_generator import naming
@@ -38,8 +39,7 @@ from rivven_generator.write import verify_texts
 _PACKAGE = re.compile(naming.PACKAGE_NAME)
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Request:
+class Request(msgspec.Struct, frozen=True, kw_only=True):
     """What is to be made; without `manifest`, a starter that works in memory.
 
     `folder` is the project's, or, with `tests`, the package folder of an embedded connector.
@@ -53,8 +53,7 @@ class Request:
     description: str = ""
 
 
-@dataclasses.dataclass(frozen=True)
-class Scaffolded:
+class Scaffolded(msgspec.Struct, frozen=True):
     """What was made; `embedding` are the lines that its distribution's `pyproject.toml` needs."""
 
     folder: str

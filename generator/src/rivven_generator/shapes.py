@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import Any
+
+import msgspec
 
 from rivven_generator import models, naming
 from rivven_generator.reserved import CONFIG_MODULE_NAMES, RUNTIME_CLASSES
@@ -13,8 +14,7 @@ from rivven_generator.schema.tree import resolve, walk
 Schema = Mapping[str, Any]
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Property:
+class Property(msgspec.Struct, frozen=True):
     """One property of a config object."""
 
     wire_name: str
@@ -27,8 +27,7 @@ class Property:
         return naming.field_name(self.wire_name)
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class ObjectClass:
+class ObjectClass(msgspec.Struct, frozen=True):
     """One class, before datamodel-code-generator has ordered it."""
 
     name: str

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
+
+import msgspec
 
 from rivven_generator import layout
 from rivven_generator.cases import CasesView
@@ -14,8 +15,7 @@ from rivven_generator.manifest import Manifest
 from rivven_generator.views import example_config
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class TestView:
+class TestView(msgspec.Struct, frozen=True):
     """A test module: its imports, the contract that it inherits, and the class's attributes."""
 
     __test__ = False

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ast
-import dataclasses
 from collections.abc import Iterator
 from typing import Any
+
+import msgspec
 
 from rivven_generator.docstrings import docstring
 from rivven_generator.imports import import_block
@@ -18,8 +19,7 @@ _MODULE_DOC = """What connector.yaml cannot say about a value: one function per 
 This file is yours; rivven wrote it once and never touches it again."""
 
 
-@dataclasses.dataclass(frozen=True)
-class ValidatorStub:
+class ValidatorStub(msgspec.Struct, frozen=True):
     """One named validator and the Python type of the values that it gets."""
 
     name: str

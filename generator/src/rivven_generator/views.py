@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ast
-import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import Any
+
+import msgspec
 
 from rivven_generator import layout, models
 from rivven_generator.annotations import Annotator, field_texts
@@ -20,16 +21,14 @@ from rivven_generator.schema import minimal_config
 from rivven_generator.shapes import ConfigShapes, ObjectClass, Schema, values_of
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Statement:
+class Statement(msgspec.Struct, frozen=True):
     """One statement in a class body, and the docstring under it."""
 
     text: str
     doc: str = ""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class ClassView:
+class ClassView(msgspec.Struct, frozen=True):
     """One class as a template prints it."""
 
     name: str
@@ -38,8 +37,7 @@ class ClassView:
     statements: tuple[Statement, ...]
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class ModuleView:
+class ModuleView(msgspec.Struct, frozen=True):
     """One module as a template prints it; `items` are classes or plain statements."""
 
     doc: str

@@ -8,6 +8,8 @@ import json
 import posixpath
 from collections.abc import Mapping, Sequence
 
+import msgspec
+
 from rivven_generator.disk import Disk
 from rivven_generator.journal import Change, apply_changes, digest
 from rivven_generator.lockfile import (
@@ -25,8 +27,7 @@ from rivven_generator.project_errors import Problem, ProjectConflict
 BACKUP_FOLDER = ".rivven/backup"
 
 
-@dataclasses.dataclass(frozen=True)
-class Written:
+class Written(msgspec.Struct, frozen=True):
     """What came of a write; paths are relative to the connector's folder."""
 
     written: list[str]

@@ -7,9 +7,10 @@ raises `ConnectorError` of kind `config` whose message names pointer and rule, n
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Generic, TypeVar
+
+import msgspec.structs
 
 from rivven_connect._batch import Item
 from rivven_connect._catalog import Catalog, ConfiguredCatalog
@@ -54,7 +55,9 @@ def _masked(result: CheckResult) -> CheckResult:
     checks = tuple(
         one.with_message(redact(one.message)) if one.message else one for one in result.checks
     )
-    return dataclasses.replace(result, message=redact(result.message or "") or None, checks=checks)
+    return msgspec.structs.replace(
+        result, message=redact(result.message or "") or None, checks=checks
+    )
 
 
 def describe(error: BaseException) -> str:

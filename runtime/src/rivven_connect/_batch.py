@@ -7,6 +7,9 @@ import datetime
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar, runtime_checkable
 
+import msgspec
+import msgspec.structs
+
 from rivven_connect._events import EventType, SourceEvent, full_name
 from rivven_connect._json import Json, JsonObject, encode_lines
 
@@ -114,8 +117,7 @@ class PassedBatch(EventBatch):
         return EventBatch(self.stream, records, self.state, self.namespace, size=self.size)
 
 
-@dataclasses.dataclass(slots=True)
-class Page(Generic[R]):
+class Page(msgspec.Struct, Generic[R]):
     """What a hook may yield when the records do not hold what the next call needs.
 
     `cursor` is a token, offset or length, saved after the page's last record. `size` is the page's
@@ -127,8 +129,7 @@ class Page(Generic[R]):
     size: int | None = None
 
 
-@dataclasses.dataclass(slots=True)
-class Poison:
+class Poison(msgspec.Struct):
     """One record that could not be parsed; it becomes a dead letter, never a silent skip."""
 
     stream: str
@@ -137,8 +138,7 @@ class Poison:
     position: Json = None
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class BatchConfig:
+class BatchConfig(msgspec.Struct, frozen=True):
     """When a batching sink wants its batch: whichever limit is reached first."""
 
     max_records: int = 10_000
@@ -147,11 +147,10 @@ class BatchConfig:
 
     def replace(self, **changes: Any) -> BatchConfig:
         """Return a copy with some limits changed."""
-        return dataclasses.replace(self, **changes)
+        return msgspec.structs.replace(self, **changes)
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Checkpoint:
+class Checkpoint(msgspec.Struct, frozen=True):
     """Where the sources of a sink stand: `state` is all that it has durable, `changed` this move.
 
     Both map source id -> stream -> state JSON.
@@ -161,8 +160,7 @@ class Checkpoint:
     changed: Mapping[str, Mapping[str, JsonObject]]
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class UnfinishedSync:
+class UnfinishedSync(msgspec.Struct, frozen=True):
     """One attempt at a stream between two resume points; another attempt reads it again.
 
     `stream` is the source's name for it, whatever a transform made of its events.
@@ -173,8 +171,7 @@ class UnfinishedSync:
     attempt: str
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Batch:
+class Batch(msgspec.Struct, frozen=True):
     """What a transactional sink writes in one transaction, checkpoint included.
 
     `epoch` fences stale writers of one (pipeline, sink). It is stable across retries in one run and

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import time
 from collections.abc import Awaitable, Callable, Hashable, Iterable, Iterator, Sequence
 from typing import Self, TypeVar
+
+import msgspec
 
 from rivven_connect._batch import BatchConfig
 from rivven_connect._events import SourceEvent
@@ -18,8 +19,7 @@ BatcherConfig = BatchConfig
 """When a chunk is full; 0 in `max_bytes` means no limit of bytes."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Chunk:
+class Chunk(msgspec.Struct, frozen=True):
     """Events that go together, and their estimated size."""
 
     events: Sequence[SourceEvent]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import inspect
 import time
 from collections.abc import Awaitable, Callable
 from typing import Self, TypeAlias
+
+import msgspec
+import msgspec.structs
 
 from rivven_connect._errors import HookMissing
 from rivven_connect._problems import escape_text
@@ -25,8 +27,7 @@ def _on_one_line(text: str) -> str:
     return escape_text(text, limit=2000)
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class CheckDetail:
+class CheckDetail(msgspec.Struct, frozen=True):
     """One thing that was checked; `duration_ms` is None where nobody measured."""
 
     name: str
@@ -46,11 +47,11 @@ class CheckDetail:
 
     def with_message(self, message: str) -> CheckDetail:
         """Return a copy with a message."""
-        return dataclasses.replace(self, message=message)
+        return msgspec.structs.replace(self, message=message)
 
     def with_duration_ms(self, duration_ms: float) -> CheckDetail:
         """Return a copy with a duration."""
-        return dataclasses.replace(self, duration_ms=duration_ms)
+        return msgspec.structs.replace(self, duration_ms=duration_ms)
 
     def __str__(self) -> str:
         mark = "✓" if self.passed else "✗"
@@ -59,8 +60,7 @@ class CheckDetail:
         return f"{mark} {self.name}{message}{took}"
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class CheckResult:
+class CheckResult(msgspec.Struct, frozen=True):
     """Whether a connector can do its work, and each thing that was checked."""
 
     passed: bool
@@ -88,7 +88,7 @@ class CheckResult:
 
     def with_check(self, detail: CheckDetail) -> CheckResult:
         """Return a copy with one more detail; the verdict stays."""
-        return dataclasses.replace(self, checks=(*self.checks, detail))
+        return msgspec.structs.replace(self, checks=(*self.checks, detail))
 
     def failed_checks(self) -> list[CheckDetail]:
         """Return the details that did not pass."""
@@ -99,7 +99,7 @@ class CheckResult:
         return {
             "success": self.passed,
             "message": self.message,
-            "checks": [dataclasses.asdict(detail) for detail in self.checks],
+            "checks": [msgspec.structs.asdict(detail) for detail in self.checks],
         }
 
     def __str__(self) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import enum
 import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
+
+import msgspec
 
 from rivven_connect._errors import ErrorKind, RecordError, RetryableError
 from rivven_connect._retry import Clock
@@ -28,8 +29,7 @@ class CircuitOpen(RetryableError):
     kind = ErrorKind.CONNECTION
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class CircuitBreakerConfig:
+class CircuitBreakerConfig(msgspec.Struct, frozen=True, kw_only=True):
     """When a breaker opens and closes.
 
     It opens after `failure_threshold` failures in a row, lets probes through after
@@ -43,8 +43,7 @@ class CircuitBreakerConfig:
     success_threshold: int = 2
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class CircuitDiagnostics:
+class CircuitDiagnostics(msgspec.Struct, frozen=True):
     """How a breaker stands, for logs and health pages; `retry_after` is in seconds."""
 
     state: CircuitState

@@ -9,6 +9,8 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, TypeAlias, get_args
 
+import msgspec
+import msgspec.structs
 from pydantic import (
     BaseModel,
     BeforeValidator,
@@ -66,8 +68,7 @@ def _checked(schema: CoreSchema, check: Callable[[Any], Any]) -> CoreSchema:
     return core_schema.no_info_after_validator_function(check, schema)
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Format:
+class Format(msgspec.Struct, frozen=True):
     """Asserts a JSON Schema `format`; the text stays as written."""
 
     name: str
@@ -86,8 +87,7 @@ class Format:
         return value
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Pattern:
+class Pattern(msgspec.Struct, frozen=True):
     """Asserts that a pattern matches somewhere in the text, as JSON Schema reads patterns."""
 
     regex: str
@@ -112,8 +112,7 @@ class Pattern:
         return value
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class MultipleOf:
+class MultipleOf(msgspec.Struct, frozen=True):
     """Asserts `multipleOf` of numbers as they are written, so that 0.3 is a multiple of 0.1."""
 
     step: float
@@ -136,8 +135,7 @@ def _written(number: float) -> fractions.Fraction:
     return fractions.Fraction(number if isinstance(number, int) else repr(number))
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class UniqueItems:
+class UniqueItems(msgspec.Struct, frozen=True):
     """Asserts that no two items of a list are equal as JSON."""
 
     def __get_pydantic_core_schema__(
@@ -151,8 +149,7 @@ class UniqueItems:
         return value
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class NotNull:
+class NotNull(msgspec.Struct, frozen=True):
     """Marks an optional field: it may be left out, and an explicit `null` is an error."""
 
     def __get_pydantic_core_schema__(
@@ -192,8 +189,7 @@ class OneOf:
         return allowed if isinstance(allowed, bool | int | str) else value
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Validator:
+class Validator(msgspec.Struct, frozen=True):
     """Runs a named function on the value; it returns nothing, or raises ValueError with a reason.
 
     With `hide_reason` (secret fields) the reason is not shown: it might hold the value.
@@ -222,8 +218,7 @@ class Validator:
         return value
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class SecretText:
+class SecretText(msgspec.Struct, frozen=True, kw_only=True):
     """Constraints of a secret field; checked on the text, which no message repeats."""
 
     min_length: int | None = None
@@ -246,7 +241,7 @@ class SecretText:
         if self.format is not None:
             text = _checked(text, self.format.check)
         if self.validator is not None:
-            hidden = dataclasses.replace(self.validator, hide_reason=True)
+            hidden = msgspec.structs.replace(self.validator, hide_reason=True)
             text = _checked(text, hidden._check)
         schema = secret_schema(text)
         return core_schema.nullable_schema(schema) if nullable else schema
@@ -268,8 +263,7 @@ def secret_schema(text: CoreSchema) -> CoreSchema:
     )
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Tagged:
+class Tagged(msgspec.Struct, frozen=True):
     """Picks the branch of a union by the constant of one property: `oneOf` + `discriminator`."""
 
     name: str

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import dataclasses
 import inspect
 from collections.abc import AsyncGenerator, Sequence
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from rivven_connect._batch import EventBatch, Item, Page, Poison
 from rivven_connect._catalog import ConfiguredCatalog, ConfiguredStream, SyncMode
@@ -29,8 +30,7 @@ FINISHED = "finished"
 """Entry of the global state: the number of the last sync that came to its end."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class CheckHook:
+class CheckHook(msgspec.Struct, frozen=True):
     """One declared check; `method` is the hook, `requires` a check that must have passed."""
 
     name: str

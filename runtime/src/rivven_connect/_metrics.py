@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
-import dataclasses
 import math
 import random
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol, Self, TypeAlias
+
+import msgspec
 
 from rivven_connect._retry import Clock, Rng
 
@@ -20,8 +21,7 @@ RESERVOIR_SIZE = 1024
 """How many values of a histogram are kept for its percentiles."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class HistogramSummary:
+class HistogramSummary(msgspec.Struct, frozen=True):
     """A histogram: all but the percentiles are exact; those come from a uniform sample."""
 
     count: int
@@ -35,8 +35,7 @@ class HistogramSummary:
     p99: float
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class MetricsSnapshot:
+class MetricsSnapshot(msgspec.Struct, frozen=True):
     """All metrics at one moment, by key: `name`, or `name{a=b,c=d}` with the labels sorted."""
 
     counters: Mapping[str, float]

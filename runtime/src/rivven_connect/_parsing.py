@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from collections.abc import Iterator
 from typing import Any, Final, NoReturn
 
+import msgspec
 import yaml
 
 from rivven_connect._json_text import json_as_yaml
@@ -30,8 +30,7 @@ _REFUSED_ESCAPED: Final = re.compile(
 )
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(msgspec.Struct, frozen=True):
     """How large a document may be."""
 
     max_bytes: int = 1024 * 1024
@@ -41,8 +40,7 @@ class Limits:
     """Of one list or mapping."""
 
 
-@dataclasses.dataclass(slots=True)
-class _Open:
+class _Open(msgspec.Struct):
     """A mapping or sequence whose end has not been read."""
 
     node: Node

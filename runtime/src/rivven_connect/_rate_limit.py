@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
+
+import msgspec
 
 from rivven_connect._retry import Clock, Sleep
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class RateLimitConfig:
+class RateLimitConfig(msgspec.Struct, frozen=True, kw_only=True):
     """How many events per second may pass; 0 is off.
 
     The bucket holds `events_per_second` + `burst` events; a `burst` of 0 means a tenth of a second's
@@ -25,8 +25,7 @@ class RateLimitConfig:
         return self.events_per_second + (self.burst or max(10, self.events_per_second / 10))
 
 
-@dataclasses.dataclass(slots=True)
-class RateLimitStats:
+class RateLimitStats(msgspec.Struct):
     """What a limiter has held up: events, and the time that they waited."""
 
     events: int = 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import html
 import json
 import logging
 import re
@@ -90,6 +89,8 @@ def _passwords(value: str) -> Iterator[str]:
 
 def _variants(value: str) -> Iterator[str]:
     """Yield the forms in which a secret turns up, as it is and inside of a longer text."""
+    import html  # noqa: PLC0415  # a run without secrets needs no entities
+
     raw = value.encode("utf-8", "surrogatepass")
     yield value
     # Where text is indented, as in an exception group, a secret of several lines is broken up.

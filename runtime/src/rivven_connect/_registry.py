@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Self, TypeVar
+
+import msgspec
 
 from rivven_connect._connector import Connector
 from rivven_connect._errors import ConnectorError
@@ -39,8 +40,7 @@ class RunState(enum.StrEnum):
     FAILED = "failed"
 
 
-@dataclass(frozen=True)
-class Factory(Generic[C]):
+class Factory(msgspec.Struct, Generic[C], frozen=True):
     """Makes connectors of one class."""
 
     name: str
@@ -221,8 +221,7 @@ class TransformRegistry(Registry[Transform[Any]]):
     contract = Transform
 
 
-@dataclass(frozen=True)
-class Registries:
+class Registries(msgspec.Struct, frozen=True):
     """The three registries together."""
 
     sources: SourceRegistry

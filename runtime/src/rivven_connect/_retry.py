@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import math
 import random
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Generic, Self, TypeAlias, TypeVar
+
+import msgspec
+import msgspec.structs
 
 from rivven_connect._errors import ConnectorError
 
@@ -26,8 +28,7 @@ Clock: TypeAlias = Callable[[], float]
 _LARGEST_EXPONENT = 30
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class RetryConfig:
+class RetryConfig(msgspec.Struct, frozen=True, kw_only=True):
     """How often to try again and how long to wait: exponential, with random jitter.
 
     `max_retries` counts the tries after the first. `jitter` is the part of a delay, 0 to 1, by
@@ -59,7 +60,7 @@ class RetryConfig:
 
     def replace(self, **changes: Any) -> RetryConfig:
         """Return a copy with some fields changed."""
-        return dataclasses.replace(self, **changes)
+        return msgspec.structs.replace(self, **changes)
 
     def delay_ms_for_attempt(self, attempt: int, *, rng: Rng = random.random) -> float:
         """Return how many milliseconds to wait before retry `attempt`; 0 for the first try.
@@ -96,8 +97,7 @@ class RetryConfig:
             return math.inf
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class RetryResult(Generic[T]):
+class RetryResult(msgspec.Struct, Generic[T], frozen=True):
     """What came of all tries: `result` if one succeeded, the error of the last failed one."""
 
     result: T | None

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import msgspec
 from pydantic import BaseModel
 
 from rivven_connect._json import JsonObject
@@ -29,8 +29,7 @@ ABSENT = object()
 """What a property is that was not given and has no default; no JSON value equals it."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Node:
+class Node(msgspec.Struct, frozen=True):
     """One object of a config: what was given, and each property's value after defaults."""
 
     present: frozenset[str]
@@ -88,8 +87,7 @@ def _field(model: BaseModel, wire_name: str) -> object:
     return (model.model_extra or {}).get(wire_name, ABSENT)
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(msgspec.Struct, frozen=True):
     """One rule; `at` is the path of the object that it speaks of, the root by default."""
 
     name: str

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Sequence
 from typing import ClassVar, Literal, TypeAlias, TypeVar
+
+import msgspec
 
 from rivven_connect import _hooks
 from rivven_connect._batch import Batch, BatchConfig, Checkpoint, EventBatch
@@ -23,8 +24,7 @@ BatchForm: TypeAlias = Literal["rows", "json", "arrow"]
 """How a sink takes whole batches: as they are, as JSON Lines, or as Arrow batches."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class FailedEvent:
+class FailedEvent(msgspec.Struct, frozen=True):
     """One event of the call that was not written, and why; named by identity, not equality."""
 
     event: SourceEvent
@@ -32,8 +32,7 @@ class FailedEvent:
     retryable: bool = False
 
 
-@dataclasses.dataclass(slots=True)
-class WriteResult:
+class WriteResult(msgspec.Struct):
     """What came of a write.
 
     Failures refer to events of this call. A count without events means that nobody knows which
@@ -43,8 +42,8 @@ class WriteResult:
     records_written: int = 0
     bytes_written: int = 0
     records_failed: int = 0
-    errors: list[str] = dataclasses.field(default_factory=list)
-    failed_events: list[FailedEvent] = dataclasses.field(default_factory=list)
+    errors: list[str] = msgspec.field(default_factory=list)
+    failed_events: list[FailedEvent] = msgspec.field(default_factory=list)
 
     def add_success(self, records: int, size: int = 0) -> None:
         """Count records that are written, and their size in bytes."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any, Generic, TypeAlias, TypeVar
 
@@ -23,8 +22,7 @@ Records: TypeAlias = AsyncIterator[Rows[R]] | Iterator[Rows[R]]
 """What a `read_<stream>` hook returns."""
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class StreamSpec(Generic[R]):
+class StreamSpec(msgspec.Struct, Generic[R], frozen=True, kw_only=True):
     """One declared stream; `R` is its record type.
 
     `primary_key` is a tuple of paths. `cursor_order` is `ascending` or `unordered`; only ascending

@@ -10,8 +10,9 @@ import os
 import re
 import stat
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
+
+import msgspec
 
 from rivven_connect._json import Json, JsonObject
 from rivven_connect._redaction import register_secret
@@ -24,8 +25,7 @@ _LARGEST_FILE = 1024 * 1024
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?\Z")
 
 
-@dataclass(frozen=True)
-class ValueProblem:
+class ValueProblem(msgspec.Struct, frozen=True):
     """One value that cannot be used; `path` leads to it from the root of the resolved object."""
 
     code: str
@@ -35,12 +35,11 @@ class ValueProblem:
     severity: str = "error"
 
 
-@dataclass
-class Resolved:
+class Resolved(msgspec.Struct):
     """A config with its references replaced, and what is wrong with them."""
 
     value: Json
-    problems: list[ValueProblem] = field(default_factory=list)
+    problems: list[ValueProblem] = msgspec.field(default_factory=list)
 
     def errors(self) -> list[ValueProblem]:
         """Return the problems that forbid the use of the value."""

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from rivven_connect._errors import ConnectorError
 from rivven_connect._events import SourceEvent
 from rivven_connect._sink import FailedEvent, WriteResult
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(msgspec.Struct, frozen=True):
     """What to do after a write: nothing, try some events again, give some up."""
 
     again: Sequence[SourceEvent]

@@ -26,7 +26,6 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from rivven_connect._config_errors import config_problems
 from rivven_connect._config_types import (
     Boolean,
     Default,
@@ -138,6 +137,8 @@ class ConfigModel(BaseModel):
         try:
             return cls.model_validate(values, by_alias=True, by_name=False)
         except ValidationError as error:
+            from rivven_connect._config_errors import config_problems  # noqa: PLC0415  # only here
+
             raise InputError(config_problems(error, cls)) from None
 
     @classmethod

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
+
+import msgspec.structs
 
 from rivven_generator.cases.edges import MAY, MUST, SHOULD, Edge, Try, accepts, rejects
 from rivven_generator.cases.samples import Samples
@@ -77,7 +78,11 @@ def _optional(site: Site, samples: Samples, walker: Walker) -> Iterator[Edge]:
             if site.node.get("minProperties", 0) >= len(site.value):  # another takes its place
                 rest = {other: item for other, item in site.value.items() if other != name}
                 more = _enlarged(
-                    dataclasses.replace(site, value=rest), samples, walker, len(site.value), name
+                    msgspec.structs.replace(site, value=rest),
+                    samples,
+                    walker,
+                    len(site.value),
+                    name,
                 )
                 tries.append(Try(site.base, site.path, more, site.path))
             yield Edge("optional", "", tuple(tries), SHOULD, name)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
+
+import msgspec
 
 from rivven_connect.documents import to_pointer
 from rivven_generator.cases.bases import Bases
@@ -41,8 +42,7 @@ _BOILERPLATE: Final = "https://errors.pydantic.dev rivven_canary Secret('***')"
 Identity = tuple[Key, str, str, str]
 
 
-@dataclasses.dataclass(slots=True)
-class _Group:
+class _Group(msgspec.Struct):
     """One case to build, and all its tries in all bases."""
 
     place: str

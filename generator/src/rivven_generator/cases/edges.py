@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
+
+import msgspec
 
 from rivven_generator.cases.sites import Path, Site
 from rivven_generator.cases.views import Json
@@ -29,8 +30,7 @@ class Try(NamedTuple):
     """Whether every other try, in any base, comes first."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Edge:
+class Edge(msgspec.Struct, frozen=True):
     """One case to build: of several tries, the first that does what it should becomes the case.
 
     An edge with a rule wants a refusal by it; one without wants the value accepted.

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, TypeAlias
+
+import msgspec
+import msgspec.structs
 
 from rivven_generator.cases.views import ABSENT, Json
 from rivven_generator.schema.tree import branch_index, final_definition, resolve
@@ -18,8 +20,7 @@ Path: TypeAlias = tuple[str | int, ...]
 _MOST_ITEMS: Final = 20
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Site:
+class Site(msgspec.Struct, frozen=True):
     """One value of a base config, or one that could be there, and the schema that judges it."""
 
     base: str
@@ -73,7 +74,7 @@ class Walker:
     def _sites(self, site: Site) -> Iterator[Site]:
         name = site.node.get("x-rivven-validator")
         if name is not None and name not in BUILT_IN_VALIDATORS:
-            site = dataclasses.replace(site, authors=True)
+            site = msgspec.structs.replace(site, authors=True)
         yield site
         if site.value is ABSENT:
             return
@@ -88,7 +89,7 @@ class Walker:
         index = branch_index(self.root, site.node, site.value)
         if index is not None:
             raw = site.node["oneOf"][index]
-            inner = dataclasses.replace(
+            inner = msgspec.structs.replace(
                 site,
                 key=self.child(site.key, f"|{index}", raw),
                 node=self.resolved(raw),

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 import enum
 from collections.abc import Mapping
 from typing import Any, Final, Literal, TypeAlias
+
+import msgspec
 
 from rivven_generator.layout import literal
 
@@ -25,8 +26,7 @@ ABSENT: Final = _Absent.ABSENT
 """In place of a case's value: the property is taken away."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Repeat:
+class Repeat(msgspec.Struct, frozen=True):
     """A long text or list, written short: `start`, then `unit` as often as `times` says."""
 
     unit: str | list[Json]
@@ -43,8 +43,7 @@ class Repeat:
 Value: TypeAlias = Json | Repeat | Literal[_Absent.ABSENT]
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class AcceptView:
+class AcceptView(msgspec.Struct, frozen=True):
     """A change of a base that keeps it acceptable."""
 
     base: str
@@ -57,8 +56,7 @@ class AcceptView:
         return f"Accept({literal(self.base)}, {literal(self.pointer)}, {value_source(self.value)})"
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class RejectView:
+class RejectView(msgspec.Struct, frozen=True):
     """A change of a base that one rule forbids; the problem points to `at`, or to the change."""
 
     base: str
@@ -75,8 +73,7 @@ class RejectView:
         return f"Reject({place}, {literal(self.rule)}{at})"
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class SecretView:
+class SecretView(msgspec.Struct, frozen=True):
     """Where a secret stands, and a value for it that is easy to find."""
 
     base: str
@@ -89,8 +86,7 @@ class SecretView:
         return f"Canary({literal(self.base)}, {literal(self.pointer)}, {literal(self.value)})"
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class CasesView:
+class CasesView(msgspec.Struct, frozen=True):
     """Everything that `tests/generated/test_config.py` holds."""
 
     bases: Mapping[str, Json]

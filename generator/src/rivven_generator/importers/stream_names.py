@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 import unicodedata
 from collections.abc import Sequence
 from typing import Final
+
+import msgspec.structs
 
 from rivven_generator import naming
 
@@ -19,7 +20,7 @@ class StreamNames:
     def __init__(self, connector: str, kind: str = "source") -> None:
         """Take the connector's name: its classes have names as well."""
         package = naming.default_package(connector, kind)
-        self._classes = {*dataclasses.astuple(naming.class_names(package))}
+        self._classes = {*msgspec.structs.astuple(naming.class_names(package))}
         self._taken: set[str] = set()
 
     def take(self, wanted: Sequence[str]) -> str:

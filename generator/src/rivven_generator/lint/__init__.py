@@ -6,10 +6,11 @@ ones before it have established; a later family is skipped where its ground is m
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any, Final, TypeVar
+
+import msgspec
 
 from rivven_connect.documents import Document, Problem
 from rivven_generator.lint import (
@@ -121,8 +122,7 @@ def lint(
     return _Run(most_per_rule).problems(document, value, manifest, record_schemas)
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Run:
+class _Run(msgspec.Struct, frozen=True):
     """One run of the rules, with at most so many problems of each."""
 
     most: int

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import Any
+
+import msgspec.structs
 
 from rivven_connect.documents import Problem, escape_text
 from rivven_generator import naming
@@ -36,7 +37,7 @@ def names(whole: Whole) -> Iterator[Problem]:
 
 def record_types(whole: Whole) -> Iterator[Problem]:
     """A stream's record type is not called like a class of the connector."""
-    own = dataclasses.astuple(whole.manifest.class_names)
+    own = msgspec.structs.astuple(whole.manifest.class_names)
     for index, stream in enumerate(whole.manifest.streams):
         if stream.record_class in own:
             yield whole.top.problem(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from typing import Any, TypeAlias
+
+import msgspec
 
 from rivven_connect.documents import Document, Problem
 from rivven_generator.errors import WARNINGS
@@ -13,8 +14,7 @@ from rivven_generator.manifest import Manifest
 Path: TypeAlias = tuple[str | int, ...]
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Subject:
+class Subject(msgspec.Struct, frozen=True):
     """A part of a document, such as `config`; `at` below is relative to it."""
 
     document: Document
@@ -40,8 +40,7 @@ class Subject:
         return f"line {line}, column {column}"
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Whole:
+class Whole(msgspec.Struct, frozen=True):
     """A structurally sound manifest with the places of its parts."""
 
     manifest: Manifest

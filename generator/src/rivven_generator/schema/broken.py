@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
+
+import msgspec
 
 from rivven_generator.manifest import JsonObject, Rule
 from rivven_generator.schema.located import located
 from rivven_generator.schema.tree import branch_index
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Broken:
+class Broken(msgspec.Struct, frozen=True):
     """One keyword that a config breaks."""
 
     path: tuple[str | int, ...]

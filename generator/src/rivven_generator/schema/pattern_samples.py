@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 import string
 from functools import lru_cache
 from typing import Final
+
+import msgspec
 
 _PRINTABLE: Final = [chr(code) for code in range(0x20, 0x7F)]
 _CLASSES: Final = {
@@ -22,8 +23,7 @@ class _Unsupported(Exception):
     """The pattern uses something that this sampler does not read."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Char:
+class _Char(msgspec.Struct, frozen=True):
     """One character out of several."""
 
     choices: str
@@ -35,8 +35,7 @@ class _Char:
         return self.choices[0], spare
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Sequence:
+class _Sequence(msgspec.Struct, frozen=True):
     parts: tuple[_Node, ...]
 
     def shortest(self) -> int:
@@ -50,8 +49,7 @@ class _Sequence:
         return text, spare
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Either:
+class _Either(msgspec.Struct, frozen=True):
     branches: tuple[_Node, ...]
 
     def shortest(self) -> int:
@@ -62,8 +60,7 @@ class _Either:
         return branch.write(max(0, spare - branch.shortest() + self.shortest()), choice)
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Repeated:
+class _Repeated(msgspec.Struct, frozen=True):
     unit: _Node
     least: int
     most: int

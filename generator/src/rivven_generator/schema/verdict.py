@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 
 import jsonschema_rs
+import msgspec
 
 from rivven_connect.documents import to_pointer
 from rivven_generator.manifest import JsonObject, Rule
@@ -15,8 +15,7 @@ _PATTERN_BYTES = 10 * 1024 * 1024
 _TAG_RULES = ("discriminator", "oneOf", "enum", "const")
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(msgspec.Struct, frozen=True):
     """One reason why a config is refused: its places and the names of its rule, best first."""
 
     places: tuple[str, ...]

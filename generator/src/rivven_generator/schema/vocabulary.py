@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from typing import Any, Final
+
+import msgspec
 
 TYPES: Final = ("array", "boolean", "integer", "null", "number", "object", "string")
 FORMATS: Final = (
@@ -35,8 +36,7 @@ _NODE: Final[dict[str, Any]] = {"$ref": "#/$defs/ConfigSchema"}
 _NODES: Final[dict[str, Any]] = {"type": "object", "additionalProperties": _NODE}
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Keyword:
+class Keyword(msgspec.Struct, frozen=True):
     """One keyword: JSON Schema of its value, and the types it applies to (None: all)."""
 
     value: Mapping[str, Any]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import collections
-import dataclasses
 import json
 import os
 from collections.abc import Iterator
 
 import click
+import msgspec
+import msgspec.structs
 
 from rivven_connect._problems import escape_text
 from rivven_connect._redaction import redact
@@ -18,8 +19,7 @@ from rivven_connect.pipeline.replay_claim import claimed_path
 from rivven_connect.pipeline.stored_letters import StoredLetter
 
 
-@dataclasses.dataclass
-class LetterCount:
+class LetterCount(msgspec.Struct):
     """The dead letters of one source or sink in one file."""
 
     owner: str
@@ -29,7 +29,7 @@ class LetterCount:
     replaying: bool = False
     oldest: str = ""
     newest: str = ""
-    errors: collections.Counter[tuple[str, str, str]] = dataclasses.field(
+    errors: collections.Counter[tuple[str, str, str]] = msgspec.field(
         default_factory=collections.Counter
     )
 
@@ -47,7 +47,7 @@ class LetterCount:
             {"kind": kind, "error_class": name, "stream": stream, "letters": count}
             for (kind, name, stream), count in self.errors.most_common()
         ]
-        return {**dataclasses.asdict(self), "errors": errors}
+        return {**msgspec.structs.asdict(self), "errors": errors}
 
     def render(self) -> Iterator[str]:
         """Yield the lines for a person; none where there are no letters."""
@@ -121,7 +121,7 @@ def print_result(result: ReplayResult, *, dry_run: bool, as_json: bool) -> None:
 
 
 def _as_dict(result: ReplayResult, *, dry_run: bool) -> dict[str, object]:
-    places = [dataclasses.asdict(one) for one in result.places.values()]
+    places = [msgspec.structs.asdict(one) for one in result.places.values()]
     return {
         "dry_run": dry_run,
         "complete": result.is_complete,

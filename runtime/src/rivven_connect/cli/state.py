@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import difflib
 import json
 import os
@@ -11,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import click
+import msgspec.structs
 
 from rivven_connect._errors import ExitCode, InputError
 from rivven_connect._problems import Problem, escape_text
@@ -131,7 +131,7 @@ def import_(
         raise InputError([_problem("RVN732", saved, message, hint)])
     configure_logging("info", "auto")
     counters = {**found.content.counters, **edits(_sources(file))}
-    content = dataclasses.replace(found.content, counters=counters)
+    content = msgspec.structs.replace(found.content, counters=counters)
     edit = replace_state(folder, name, content, why="import")
     tell(f"imported {count_states(content.states)}", edit, as_json=as_json)
     return ExitCode.OK

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
+import msgspec
 
 from rivven_connect._documents import Document, load_document, parse_document, split_pointer
 from rivven_connect._errors import InputError
@@ -20,8 +20,7 @@ from rivven_connect.cli.logs import watch_connector
 from rivven_connect.pipeline.failures import stop_error
 
 
-@dataclass(frozen=True)
-class Target:
+class Target(msgspec.Struct, frozen=True):
     """A connector of one kind, ready to be made, and where its config comes from."""
 
     located: Located

@@ -8,6 +8,8 @@ import logging
 from collections.abc import Container
 from typing import TYPE_CHECKING, Final, Literal, Self
 
+import msgspec
+
 from rivven_connect._errors import ConnectorError, RetryableError
 from rivven_connect.http._body import ACCEPTED_ENCODINGS, excerpt, read_body, read_start
 from rivven_connect.http._message import Headers, HttpResponse, Request, merged_headers
@@ -31,8 +33,7 @@ _EXCERPT_BYTES = 16 * 1024
 _EXCERPT_S = 2.0
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class HttpLimits:
+class HttpLimits(msgspec.Struct, frozen=True, kw_only=True):
     """Bounds of every exchange. Times in milliseconds, sizes in bytes."""
 
     connect_timeout_ms: int = 10_000

@@ -11,10 +11,10 @@ import contextlib
 import datetime
 import itertools
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
+import msgspec.structs
 
 from rivven_connect._batch import BatchConfig, EventBatch
 from rivven_connect._events import EventType, SourceEvent
@@ -90,8 +90,7 @@ class EncodedBatch(EventBatch):
         return self._lines
 
 
-@dataclass(slots=True, eq=False)
-class Block:
+class Block(msgspec.Struct, eq=False):
     """Consecutive records that a source gave for one stream and partition, named by `key`.
 
     `size` is their encoded size in bytes. What a transform made of them may be of another stream.

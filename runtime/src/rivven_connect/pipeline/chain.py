@@ -6,8 +6,9 @@ import asyncio
 import contextlib
 import inspect
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from rivven_connect._batch import EventBatch
 from rivven_connect._cancellation import connector_call
@@ -32,8 +33,7 @@ from rivven_connect.pipeline.plan import TransformPlan
 __all__ = ["TransformChain", "Transformed"]
 
 
-@dataclass(frozen=True, slots=True)
-class _Outcome:
+class _Outcome(msgspec.Struct, frozen=True):
     """What a first call of a transform came to, and the event as it was before."""
 
     before: Original

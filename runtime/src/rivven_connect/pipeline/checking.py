@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+
+import msgspec
 
 from rivven_connect._adapters import check_connector, opened
 from rivven_connect._checks import CheckResult
@@ -13,8 +14,7 @@ from rivven_connect.pipeline.plan import PipelinePlan, SourcePlan
 from rivven_connect.pipeline.selection import configured_catalog
 
 
-@dataclass(frozen=True)
-class ConnectorCheck:
+class ConnectorCheck(msgspec.Struct, frozen=True):
     """What came of checking one source or sink."""
 
     kind: str

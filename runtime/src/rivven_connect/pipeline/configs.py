@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from rivven_connect._documents import split_pointer
 from rivven_connect._errors import InputError
@@ -17,8 +18,7 @@ from rivven_connect._values import resolve_values
 from rivven_connect.pipeline.loading import LoadedPipeline
 
 
-@dataclass(frozen=True)
-class FoundConnector:
+class FoundConnector(msgspec.Struct, frozen=True):
     """A connector, what it is, and its parsed config."""
 
     factory: Factory[Any]

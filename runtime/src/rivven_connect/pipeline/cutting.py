@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
+import msgspec
+import msgspec.structs
 
 from rivven_connect._batch import EventBatch
 from rivven_connect.pipeline.blocks import Block, part_of
@@ -18,8 +19,7 @@ _FIRST_STRIDE = 16
 """Records of the first block; a source of large records must not have a thousand of them encoded."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class PieceLimits:
+class PieceLimits(msgspec.Struct, frozen=True):
     """How large a piece may be: no sink splits one. Columns are limited by the sinks alone."""
 
     max_records: int = LARGEST_PIECE
@@ -36,7 +36,7 @@ class Cutter:
     """
 
     def __init__(self, limits: PieceLimits, window: Window, draft: Draft) -> None:
-        self.limits = dataclasses.replace(
+        self.limits = msgspec.structs.replace(
             limits, max_bytes=min(limits.max_bytes, window.max_bytes // 8)
         )
         self._window = window

@@ -7,7 +7,6 @@ import datetime
 import hashlib
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import msgspec
@@ -28,8 +27,7 @@ FORMAT: Final = 1
 _log = logging.getLogger("rivven_connect.dead_letters")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeadLetter:
+class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
     """One record that could not be delivered, as it was before it failed.
 
     `kind` is `poison`, `schema`, `transform` or `sink`; `path` is the place in the pipeline file that failed.
@@ -184,8 +182,7 @@ def error_class(error: Exception) -> str:
     return error.kind.value if isinstance(error, ConnectorError) else type(error).__name__
 
 
-@dataclass(frozen=True)
-class RevisedLetters(DeadLetterPlan):
+class RevisedLetters(DeadLetterPlan, frozen=True):
     """A place for letters of a run that stands in for another one, as a replay does."""
 
     pipeline: str

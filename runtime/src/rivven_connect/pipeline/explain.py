@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from rivven_connect.pipeline.path_forms import describe_form
 from rivven_connect.pipeline.plan import PipelinePlan, SinkPlan, SourcePlan
@@ -15,8 +15,7 @@ _PROMISES = {
 }
 
 
-@dataclass(frozen=True)
-class PathGuarantee:
+class PathGuarantee(msgspec.Struct, frozen=True):
     """The level of one path from a source to a sink."""
 
     source: str

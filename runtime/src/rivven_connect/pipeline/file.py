@@ -54,7 +54,10 @@ OnError: TypeAlias = Literal["stop", "dead_letter", "drop"]
 class Block(BaseModel):
     """One mapping of the file; keys that it does not know are refused."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+    # One validator is built, when a file is read, and not one for each block at import.
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, hide_input_in_errors=True, defer_build=True
+    )
 
 
 class RetryBlock(Block):
@@ -134,7 +137,7 @@ class ConnectorBlock(Block):
     enabled: Flag = True
     config: dict[str, Any] = {}
     transforms: list[TransformBlock] = []
-    retry: RetryBlock = RetryBlock()
+    retry: RetryBlock = RetryBlock.model_construct()
     rate_limit: RateLimitBlock | None = None
     circuit_breaker: CircuitBreakerBlock | None = None
     dead_letter: DeadLetterBlock | None = None
@@ -159,7 +162,7 @@ class SinkBlock(ConnectorBlock):
     topics: Annotated[list[Name], Field(min_length=1)]
     delivery: Literal["at_least_once", "upsert", "transactional"] | None = None
     mode: Literal["append", "overwrite", "upsert"] | None = None
-    batch: BatchBlock = BatchBlock()
+    batch: BatchBlock = BatchBlock.model_construct()
 
 
 class HealthBlock(Block):
@@ -192,13 +195,13 @@ class SettingsBlock(Block):
     max_in_flight: Count = 10_000
     queue_bytes: Size = 64 * 2**20
     shutdown_timeout_ms: Milliseconds = 25_000
-    retry: RetryBlock = RetryBlock()
+    retry: RetryBlock = RetryBlock.model_construct()
     stall_timeout_ms: Milliseconds = 0
     workers: Count = 1
-    health: HealthBlock = HealthBlock()
-    metrics: MetricsBlock = MetricsBlock()
+    health: HealthBlock = HealthBlock.model_construct()
+    metrics: MetricsBlock = MetricsBlock.model_construct()
     network: Literal["any", "public_only"] = "any"
-    log: LogBlock = LogBlock()
+    log: LogBlock = LogBlock.model_construct()
 
 
 class PipelineFile(Block):
@@ -207,7 +210,7 @@ class PipelineFile(Block):
     version: Literal["1.0"]
     sources: Annotated[dict[Name, SourceBlock], Field(min_length=1)]
     sinks: Annotated[dict[Name, SinkBlock], Field(min_length=1)]
-    settings: SettingsBlock = SettingsBlock()
+    settings: SettingsBlock = SettingsBlock.model_construct()
 
     @model_validator(mode="before")
     @classmethod

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import asdict
 from typing import Any
+
+import msgspec.structs
 
 from rivven_connect._json import JsonObject
 from rivven_connect._redaction import redact
@@ -28,7 +29,7 @@ def report_of(state: RunState, *, with_metrics: bool = False) -> JsonObject:
     ages = {name: state.checkpoint_age_s(name) for name in summary.sources}
     report: JsonObject = {
         "connectors": [
-            {"counts": asdict(counts), "gauges": _with_age(gauges, now)}
+            {"counts": msgspec.structs.asdict(counts), "gauges": _with_age(gauges, now)}
             for counts, gauges in state.connectors()
         ],
         "checkpoint_ages_s": ages,
@@ -45,7 +46,7 @@ def report_of(state: RunState, *, with_metrics: bool = False) -> JsonObject:
 
 
 def _with_age(gauges: Gauges, now: float) -> JsonObject:
-    found = asdict(gauges)
+    found = msgspec.structs.asdict(gauges)
     found["last_progress"] = now - gauges.last_progress
     return found
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from dataclasses import dataclass, field
+
+import msgspec
 
 from rivven_connect.pipeline.summary import ConnectorCounts
 from rivven_connect.pipeline.window import Piece
@@ -14,15 +15,14 @@ class SinkGone(Exception):
     """A sink of this source has failed; its own error ends the pipeline."""
 
 
-@dataclass(slots=True, eq=False)
-class Entry:
+class Entry(msgspec.Struct, eq=False):
     """One piece on its way, and how many sinks have not made it durable."""
 
     source: str
     piece: Piece
     ledger: Ledger
     waiting: int
-    counts: list[ConnectorCounts] = field(default_factory=list)
+    counts: list[ConnectorCounts] = msgspec.field(default_factory=list)
 
     def done(self, counts: ConnectorCounts | None = None) -> None:
         """Say that one more sink has brought every record of the piece to its end, durably."""

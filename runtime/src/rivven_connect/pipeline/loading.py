@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
-import difflib
 import types
 import typing
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from pydantic import BaseModel, ValidationError
 
 from rivven_connect._documents import Document, load_document
@@ -22,8 +21,7 @@ Loc = tuple[str | int, ...]
 _NAMES = "a name has letters, digits, `_`, `.` and `-`, and starts with none of the last two"
 
 
-@dataclasses.dataclass(frozen=True)
-class LoadedPipeline:
+class LoadedPipeline(msgspec.Struct, frozen=True):
     """A pipeline file that obeys the grammar, and the document that knows its places."""
 
     path: Path
@@ -112,6 +110,8 @@ def _sentence(message: str) -> str:
 
 
 def _near(loc: Loc) -> str:
+    import difflib  # noqa: PLC0415  # only after a typing error
+
     known = _keys_at(loc[:-1])
     near = difflib.get_close_matches(str(loc[-1]), known, n=1)
     return f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(known)}"

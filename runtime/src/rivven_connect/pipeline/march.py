@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import bisect
-import dataclasses
 import enum
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
+import msgspec.structs
 
 from rivven_connect._batch import EventBatch
 from rivven_connect._errors import RivvenError
@@ -36,12 +35,11 @@ Origin = tuple[int, Any, Any]
 """What names the record that events came from: its ordinal, position and time."""
 
 
-@dataclass(slots=True)
-class Transformed:
+class Transformed(msgspec.Struct):
     """What became of some events."""
 
-    events: list[SourceEvent] = field(default_factory=list)
-    letters: list[DeadLetter] = field(default_factory=list)
+    events: list[SourceEvent] = msgspec.field(default_factory=list)
+    letters: list[DeadLetter] = msgspec.field(default_factory=list)
     filtered: int = 0
     dropped: int = 0
     read: int = 0
@@ -73,7 +71,7 @@ class Transformed:
             elif isinstance(leaf, DeadLetter):
                 apart = len(leaves) if len(leaves) > 1 and not ordinal else ordinal
                 self.letters.append(
-                    dataclasses.replace(
+                    msgspec.structs.replace(
                         leaf,
                         sub_index=(base << _ORDINAL_BITS) | apart,
                         position=position if leaf.position is None else leaf.position,

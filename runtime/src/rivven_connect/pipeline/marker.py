@@ -21,9 +21,10 @@ import contextlib
 import hashlib
 import json
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
+
+import msgspec
 
 from rivven_connect.pipeline.private_files import replace_file
 from rivven_connect.pipeline.state_files import StateRefused
@@ -33,8 +34,7 @@ _SLOT: Final = 512
 """Bytes; what disks write as a whole. Two slots take turns, so that one is always whole."""
 
 
-@dataclass(frozen=True, slots=True)
-class Marker:
+class Marker(msgspec.Struct, frozen=True):
     """What the marker file says."""
 
     instance: str

@@ -8,9 +8,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import sqlite3
+
+import msgspec.structs
 
 from rivven_connect.pipeline.state_check import check_content, check_pages, content_errors
 from rivven_connect.pipeline.state_files import StateRefused
@@ -50,12 +51,12 @@ def migrate(connection: sqlite3.Connection, meta: Meta) -> None:
         counters = run("SELECT connector, name, value FROM counters").fetchall()
         for table in ("meta", "state", "counters"):
             run(f"DROP TABLE {table}")
-        new = dataclasses.replace(meta, hmac_key=new_key())
+        new = msgspec.structs.replace(meta, hmac_key=new_key())
         create_tables(connection, new)
         changes = Changes(connection)
         for row in states:
             changes.save(StateRow(*row))
         changes.count({(connector, name): value for connector, name, value in counters})
-        new = dataclasses.replace(new, total=new.changed(changes.difference))
+        new = msgspec.structs.replace(new, total=new.changed(changes.difference))
         write_meta(connection, new, owner_term=new.owner_term)
         check_content(connection, meta.pipeline)

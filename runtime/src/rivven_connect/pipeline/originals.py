@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import msgspec
 
@@ -21,8 +20,7 @@ LONGEST_TEXT = 10_000
 """Characters that are kept of data that are not JSON."""
 
 
-@dataclass(frozen=True, slots=True)
-class Original:
+class Original(msgspec.Struct, frozen=True):
     """One event as it was, its nested parts encoded: what was kept cannot be changed."""
 
     envelope: SourceEvent

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+import msgspec
+import msgspec.structs
 
 from rivven_connect._batch import BatchConfig
 from rivven_connect._circuit import CircuitBreakerConfig
@@ -27,8 +29,7 @@ from rivven_connect.pipeline.predicate import Predicate
 from rivven_connect.pipeline.summary import ConnectorCounts, Gauges, RunSummary
 
 
-@dataclass(frozen=True)
-class DeadLetterPlan:
+class DeadLetterPlan(msgspec.Struct, frozen=True):
     """Where dead letters go, and the share of them that stops the pipeline."""
 
     path: Path
@@ -36,8 +37,7 @@ class DeadLetterPlan:
     window: int
 
 
-@dataclass(frozen=True)
-class TransformPlan:
+class TransformPlan(msgspec.Struct, frozen=True):
     """One transform of a chain, ready to be made."""
 
     name: str
@@ -49,8 +49,7 @@ class TransformPlan:
     on_error: str
 
 
-@dataclass(frozen=True)
-class ConnectorPlan:
+class ConnectorPlan(msgspec.Struct, frozen=True):
     """What sources and sinks have in common."""
 
     name: str
@@ -64,8 +63,7 @@ class ConnectorPlan:
     on_error: str
 
 
-@dataclass(frozen=True)
-class SourcePlan(ConnectorPlan):
+class SourcePlan(ConnectorPlan, frozen=True):
     """One source, ready to be made."""
 
     factory: Factory[Source[Any]]
@@ -81,8 +79,7 @@ class SourcePlan(ConnectorPlan):
         return self.factory.cls.read is Source.read
 
 
-@dataclass(frozen=True)
-class SinkPlan(ConnectorPlan):
+class SinkPlan(ConnectorPlan, frozen=True):
     """One sink, ready to be made."""
 
     factory: Factory[Sink[Any]]
@@ -96,15 +93,14 @@ class SinkPlan(ConnectorPlan):
         own = BatchConfig(max_records=100, max_bytes=1024 * 1024, max_wait_ms=100)
         if isinstance(sink, BatchSink | TransactionalSink):
             own = sink.batch_config(self.config)
-        own = replace(own, **self.batch.model_dump(exclude_none=True))
+        own = own.replace(**self.batch.model_dump(exclude_none=True))
         rate = self.rate_limit.events_per_second
         # A batch waits as a whole: at most a tenth of a second's events, or what one burst lets pass.
         paced = max(1, int(rate / 10)) if rate else own.max_records
-        return replace(own, max_records=min(own.max_records, paced))
+        return own.replace(max_records=min(own.max_records, paced))
 
 
-@dataclass(frozen=True)
-class PipelinePlan:
+class PipelinePlan(msgspec.Struct, frozen=True):
     """A pipeline that can run: nothing in it depends on the file's text any more."""
 
     name: str
@@ -131,7 +127,7 @@ class PipelinePlan:
         """Return the plan of some sources and sinks, with their part of the memory."""
         chosen = tuple(one for one in self.sources if one.name in sources)
         budget = max(1, self.settings.queue_bytes // len(self.sources)) * len(chosen)
-        return replace(
+        return msgspec.structs.replace(
             self,
             settings=self.settings.model_copy(update={"queue_bytes": budget}),
             sources=chosen,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
+
+import msgspec.structs
 
 from rivven_connect._circuit import CircuitBreakerConfig
 from rivven_connect._errors import InputError
@@ -306,7 +307,7 @@ class _Planner:
 def _with_workers(plan: PipelinePlan) -> PipelinePlan:
     from rivven_connect.pipeline.groups import idle_workers  # noqa: PLC0415  # one process has none
 
-    return replace(plan, warnings=(*plan.warnings, *idle_workers(plan)))
+    return msgspec.structs.replace(plan, warnings=(*plan.warnings, *idle_workers(plan)))
 
 
 def _declared(spec: ConnectorSpec | None, key: str, own: Block | None) -> dict[str, Any]:

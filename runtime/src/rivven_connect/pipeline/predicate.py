@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from rivven_connect._events import SourceEvent
 from rivven_connect._json import Json
@@ -11,8 +11,7 @@ from rivven_connect.pipeline.file import WhenBlock
 _MISSING = object()
 
 
-@dataclass(frozen=True)
-class Predicate:
+class Predicate(msgspec.Struct, frozen=True):
     """Asks of an event whether all conditions of a `when:` block hold."""
 
     when: WhenBlock

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field
+
+import msgspec
 
 from rivven_connect._errors import PipelineError
 from rivven_connect._events import SourceEvent
@@ -21,11 +22,10 @@ def sink_counts(plan: SinkPlan) -> ConnectorCounts:
     return ConnectorCounts("sink", plan.name, plan.spec.connector_type)
 
 
-@dataclass(slots=True)
-class Origins:
+class Origins(msgspec.Struct):
     """Blocks of one write, by the source that they came from."""
 
-    groups: list[tuple[str, list[Block]]] = field(default_factory=list)
+    groups: list[tuple[str, list[Block]]] = msgspec.field(default_factory=list)
 
     def blocks(self) -> list[Block]:
         """Return all blocks, in the order in which they came."""
@@ -40,14 +40,13 @@ class Origins:
         return last
 
 
-@dataclass(slots=True)
-class Attempt:
+class Attempt(msgspec.Struct):
     """What one pass over some events has come to so far."""
 
     plan: SinkPlan
     origins: Origins
     counts: ConnectorCounts
-    letters: list[DeadLetter] = field(default_factory=list)
+    letters: list[DeadLetter] = msgspec.field(default_factory=list)
 
     def reject(self, event: SourceEvent, error: str, error_class: str, tries: int) -> None:
         """Give an event up, as `on_error` says.

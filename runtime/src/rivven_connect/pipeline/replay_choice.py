@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
+
+import msgspec
 
 from rivven_connect._errors import InputError
 from rivven_connect._problems import Problem
@@ -17,8 +18,7 @@ from rivven_connect.pipeline.replay_plan import place_of
 from rivven_connect.pipeline.stored_letters import Line, StoredLetter, read_lines
 
 
-@dataclasses.dataclass(slots=True)
-class Replayed:
+class Replayed(msgspec.Struct):
     """What became of the letters of one place, or will with `dry_run`."""
 
     path: str
@@ -29,12 +29,11 @@ class Replayed:
     """Why letters were kept."""
 
 
-@dataclasses.dataclass(slots=True)
-class ReplayResult:
+class ReplayResult(msgspec.Struct):
     """What a replay did."""
 
-    places: dict[str, Replayed] = dataclasses.field(default_factory=dict)
-    problems: list[Problem] = dataclasses.field(default_factory=list)
+    places: dict[str, Replayed] = msgspec.field(default_factory=dict)
+    problems: list[Problem] = msgspec.field(default_factory=list)
     interrupted: bool = False
     """Whether it was stopped; the next replay goes on."""
 
@@ -50,8 +49,7 @@ class ReplayResult:
         )
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Chosen:
+class Chosen(msgspec.Struct, frozen=True):
     """Which letters: all, or those of some owners, or those of some ids."""
 
     owners: frozenset[str] = frozenset()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Sequence
 from typing import TypeVar
+
+import msgspec
+import msgspec.structs
 
 from rivven_connect._json import Json, encode_json
 from rivven_connect._spec import ConnectorSpec
@@ -26,8 +28,7 @@ _ORDINAL_BITS = (0, 20, 40, 60)
 """How far the ordinals of fan-outs may have moved an event's own one up."""
 
 
-@dataclasses.dataclass(frozen=True)
-class Place:
+class Place(msgspec.Struct, frozen=True):
     """Where a letter enters: a source with what is left of its transforms, and its sinks."""
 
     source: SourcePlan
@@ -69,9 +70,9 @@ def _behind(
     rest: tuple[TransformPlan, ...],
 ) -> Place:
     if isinstance(owner, SourcePlan):
-        return Place(dataclasses.replace(source, transforms=rest), plan.sinks_of(source))
-    bare = dataclasses.replace(source, transforms=())
-    return Place(bare, (dataclasses.replace(owner, transforms=rest),))
+        return Place(msgspec.structs.replace(source, transforms=rest), plan.sinks_of(source))
+    bare = msgspec.structs.replace(source, transforms=())
+    return Place(bare, (msgspec.structs.replace(owner, transforms=rest),))
 
 
 def _named(plans: Sequence[P], name: str) -> P | None:
@@ -113,12 +114,12 @@ class Revision:
         path = letter.path
         if path == self._replay_path:
             path = f"sources/{self._source}"
-        own = dataclasses.replace(letter, source=self._source, path=path)
+        own = msgspec.structs.replace(letter, source=self._source, path=path)
         name = own.id(self._pipeline)
         number, tries = self._known(own, name)
         self.failed.add(number or name)
         self.names.add(name)
-        return dataclasses.replace(own, attempt=tries + letter.attempt)
+        return msgspec.structs.replace(own, attempt=tries + letter.attempt)
 
     def _known(self, letter: DeadLetter, name: str) -> tuple[int, int]:
         """Return line and tries of the letter that this one comes from, (0, 1) if nobody knows."""
@@ -143,7 +144,7 @@ def replay_plan(
     To a sink that keeps checkpoints, this is another pipeline: those of the real one stay.
     """
     real = place.source
-    source = dataclasses.replace(
+    source = msgspec.structs.replace(
         real,
         name=name,
         spec=ConnectorSpec(connector_type=real.spec.connector_type, version=real.spec.version),
@@ -155,7 +156,7 @@ def replay_plan(
         dead_letter=_revised(real, plan, revision),
     )
     sinks = tuple(
-        dataclasses.replace(
+        msgspec.structs.replace(
             sink,
             topics=(real.topic,),
             # To overwrite means to replace what is there with a whole sync; this is no whole sync.
@@ -164,7 +165,7 @@ def replay_plan(
         )
         for sink in place.sinks
     )
-    return dataclasses.replace(plan, name=f"{plan.name}:replay", sources=(source,), sinks=sinks)
+    return msgspec.structs.replace(plan, name=f"{plan.name}:replay", sources=(source,), sinks=sinks)
 
 
 def _revised(owner: ConnectorPlan, plan: PipelinePlan, revision: Revision) -> RevisedLetters | None:

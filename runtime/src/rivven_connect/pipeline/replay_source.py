@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from typing import Any
 
 import msgspec
+import msgspec.structs
 
 from rivven_connect._batch import Item
 from rivven_connect._catalog import Catalog, ConfiguredCatalog, ConfiguredStream, Stream
@@ -30,8 +30,7 @@ Letters = Callable[[], Iterable[tuple[int, StoredLetter]]]
 """Yields line number and letter, in the order of the file, at each call from the start."""
 
 
-@dataclasses.dataclass(frozen=True)
-class ReplayFactory(Factory[Source[Any]]):
+class ReplayFactory(Factory[Source[Any]], frozen=True):
     """Makes the sources of one replay."""
 
     make: Callable[[], Source[Any]]

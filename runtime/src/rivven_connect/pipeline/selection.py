@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
@@ -44,8 +43,7 @@ def configured_catalog(
         stream = _find(catalog, block.name)
         if stream is None:
             names = [one.full_name() for one in catalog.streams]
-            near = difflib.get_close_matches(block.name, names, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"it offers {', '.join(names)}"
+            hint = _near(block.name, names) or f"it offers {', '.join(names)}"
             message = f"{plan.name} does not offer a stream {block.name!r}"
             problems.append(loaded.problem("RVN720", at, message, hint=hint))
             continue
@@ -83,8 +81,7 @@ def _unknown_fields(
     known = sorted(stream.json_schema.get("properties", {}))
     for index, name in enumerate(block.fields or ()):
         if known and name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(known)}"
+            hint = _near(name, known) or f"it has {', '.join(known)}"
             message = f"stream {block.name!r} has no field {name!r}"
             yield loaded.problem("RVN724", (*at, "fields", index), message, hint=hint)
 
@@ -109,3 +106,10 @@ def _find(catalog: Catalog, name: str) -> Stream | None:
     """Return the stream of that full name, or else of that bare name."""
     full = [one for one in catalog.streams if one.full_name() == name]
     return full[0] if full else catalog.find_stream(name)
+
+
+def _near(name: str, known: Sequence[str]) -> str:
+    import difflib  # noqa: PLC0415  # only after a typing error
+
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"did you mean {near[0]!r}?" if near else ""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from rivven_connect._errors import AlreadyRunning, StateStoreError
 from rivven_connect.pipeline.lock import PipelineLock
@@ -29,8 +30,7 @@ from rivven_connect.pipeline.state_rows import (
 from rivven_connect.pipeline.state_schema import IdentityKey, Meta
 
 
-@dataclass(frozen=True)
-class Snapshot:
+class Snapshot(msgspec.Struct, frozen=True):
     """All that a state database holds, at one moment."""
 
     path: Path

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import logging
 import sqlite3
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
+import msgspec.structs
 
 from rivven_connect._errors import StateStoreError
 from rivven_connect.pipeline.lock import PipelineLock
@@ -32,16 +33,14 @@ from rivven_connect.pipeline.store import EDITED, StateStore
 _log = logging.getLogger("rivven_connect.pipeline")
 
 
-@dataclass(frozen=True)
-class Content:
+class Content(msgspec.Struct, frozen=True):
     """What a state is replaced by."""
 
     states: Sequence[StateRow] = ()
-    counters: Mapping[tuple[str, str], int] = dataclasses.field(default_factory=dict)
+    counters: Mapping[tuple[str, str], int] = msgspec.field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Edit:
+class Edit(msgspec.Struct, frozen=True):
     """What was done."""
 
     removed: Sequence[StateRow]
@@ -161,7 +160,7 @@ def _build(new: Path, meta: Meta, content: Content) -> Meta:
         create_tables(connection, meta)
         changes = Changes(connection)
         _fill(changes, content)
-        whole = dataclasses.replace(meta, total=meta.changed(changes.difference))
+        whole = msgspec.structs.replace(meta, total=meta.changed(changes.difference))
         write_meta(connection, whole, owner_term=meta.owner_term)
         return check_content(connection, meta.pipeline)
 

@@ -10,7 +10,6 @@ import hashlib
 import json
 import sqlite3
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, NoReturn
 
@@ -55,8 +54,7 @@ class _Export(msgspec.Struct, forbid_unknown_fields=True):
     sha256: str
 
 
-@dataclass(frozen=True)
-class Imported:
+class Imported(msgspec.Struct, frozen=True):
     """What a file to import holds."""
 
     pipeline: str

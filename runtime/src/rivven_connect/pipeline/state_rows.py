@@ -6,8 +6,9 @@ import contextlib
 import logging
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Self
+
+import msgspec
 
 from rivven_connect._errors import StateStoreError
 from rivven_connect.pipeline.state_files import StateRefused
@@ -17,8 +18,7 @@ _log = logging.getLogger("rivven_connect.pipeline")
 _EMPTY = "{}"
 
 
-@dataclass(frozen=True, slots=True)
-class StateRow:
+class StateRow(msgspec.Struct, frozen=True):
     """One saved state, as JSON text."""
 
     source: str

@@ -7,12 +7,13 @@ the meta row itself. They tell damage and hand edits, not an attacker: nothing i
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import secrets
 import sqlite3
 from collections.abc import Mapping
 from typing import Final
+
+import msgspec
 
 APPLICATION_ID: Final = 0x52564E43
 """`RVNC`, in the SQLite header; tells our files from everybody else's."""
@@ -76,8 +77,7 @@ def state_name(key: StateKey) -> str:
     return f"{stream}/{partition}" if partition else stream
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Meta:
+class Meta(msgspec.Struct, frozen=True):
     """The one row of `meta`."""
 
     pipeline: str

@@ -7,7 +7,6 @@ resets a state by itself.
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import datetime
 import hashlib
 import hmac
@@ -18,6 +17,8 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NoReturn, Protocol, Self
+
+import msgspec.structs
 
 from rivven_connect._errors import AlreadyRunning, StateStoreError
 from rivven_connect._failpoints import failpoint
@@ -179,7 +180,7 @@ class StateStore:
                 meta = self._own_meta()
                 changes = Changes(self._connection)
                 yield changes
-                meta = dataclasses.replace(
+                meta = msgspec.structs.replace(
                     meta,
                     commits=meta.commits + 1,
                     committed_at=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
@@ -245,7 +246,7 @@ class StateStore:
     def _own(self, meta: Meta) -> None:
         """Become the owner: whoever had the state before is fenced."""
         with transaction(self._connection):
-            self._meta = dataclasses.replace(meta, owner_term=meta.owner_term + 1)
+            self._meta = msgspec.structs.replace(meta, owner_term=meta.owner_term + 1)
             if not write_meta(self._connection, self._meta, owner_term=meta.owner_term):
                 self._give_way()
         self._marker.write(self._meta)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime
 from collections.abc import Iterator
 from pathlib import Path
@@ -83,8 +82,7 @@ class StoredLetter(msgspec.Struct, kw_only=True, frozen=True, gc=False):
         return encode_json(self.record) if self.raw_base64 is None else self.raw_base64.encode()
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Line:
+class Line(msgspec.Struct, frozen=True):
     """One line of a dead-letter file: a letter, or the problem that makes it none."""
 
     number: int

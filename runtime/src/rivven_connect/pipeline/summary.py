@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import enum
 import time
-from dataclasses import asdict, dataclass, field
+
+import msgspec
+import msgspec.structs
 
 
 class ConnectorStatus(enum.StrEnum):
@@ -17,8 +19,7 @@ class ConnectorStatus(enum.StrEnum):
     FAILED = "failed"
 
 
-@dataclass(slots=True)
-class ConnectorCounts:
+class ConnectorCounts(msgspec.Struct):
     """Records of one connector that reached an end in this run.
 
     `read` = `written` (of a source: handed to its sinks) + `filtered` + `dead_letters` + `dropped`,
@@ -58,14 +59,13 @@ _COUNTERS = (
 )  # fmt: skip
 
 
-@dataclass(slots=True)
-class Gauges:
+class Gauges(msgspec.Struct):
     """How one connector stands at this moment; plain values, so any thread may read them."""
 
     in_flight_records: int = 0
     """Read and not committed (sources), or waiting to be written (sinks)."""
     in_flight_bytes: int = 0
-    last_progress: float = field(default_factory=time.monotonic)
+    last_progress: float = msgspec.field(default_factory=time.monotonic)
     """Monotonic seconds when it last read, wrote or committed something."""
     lag_s: float | None = None
     """Seconds between the newest committed event's own time and its commit."""
@@ -75,20 +75,19 @@ class Gauges:
     """Whether a failure keeps the checkpoint where it is."""
 
 
-@dataclass
-class RunSummary:
+class RunSummary(msgspec.Struct):
     """The counts of a whole run, live while it lasts."""
 
     pipeline: str
-    sources: dict[str, ConnectorCounts] = field(default_factory=dict)
-    sinks: dict[str, ConnectorCounts] = field(default_factory=dict)
-    gauges: dict[tuple[str, str], Gauges] = field(default_factory=dict)
+    sources: dict[str, ConnectorCounts] = msgspec.field(default_factory=dict)
+    sinks: dict[str, ConnectorCounts] = msgspec.field(default_factory=dict)
+    gauges: dict[tuple[str, str], Gauges] = msgspec.field(default_factory=dict)
     """(`source` or `sink`, name) -> how it stands."""
     drained: bool = False
     """Whether a signal ended the run before its sources did."""
     failed: bool = False
     """Whether an error ended the run."""
-    started: float = field(default_factory=time.monotonic)
+    started: float = msgspec.field(default_factory=time.monotonic)
     finished: float | None = None
 
     @property
@@ -113,8 +112,8 @@ class RunSummary:
             "failed": self.failed,
             "duration_s": round(self.duration_s, 3),
             "drained": self.drained,
-            "sources": [asdict(one) for one in self.sources.values()],
-            "sinks": [asdict(one) for one in self.sinks.values()],
+            "sources": [msgspec.structs.asdict(one) for one in self.sources.values()],
+            "sinks": [msgspec.structs.asdict(one) for one in self.sinks.values()],
         }
 
     def render(self) -> str:

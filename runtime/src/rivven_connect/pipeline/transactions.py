@@ -8,8 +8,9 @@ patient long enough, it is written as part of an unfinished sync, which another 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from rivven_connect._batch import Batch, Checkpoint, UnfinishedSync
 from rivven_connect._cancellation import connector_call
@@ -42,12 +43,11 @@ ByStream = list[tuple[StateKey, list[SourceEvent], list[SourceEvent]]]
 """Of one piece, each stream's events: those that the piece's state covers, and those behind it."""
 
 
-@dataclass(slots=True)
-class Covered:
+class Covered(msgspec.Struct):
     """What a transaction with a checkpoint holds: events up to resume points, and these."""
 
-    events: list[tuple[str, list[SourceEvent]]] = field(default_factory=list)
-    changed: States = field(default_factory=dict)
+    events: list[tuple[str, list[SourceEvent]]] = msgspec.field(default_factory=list)
+    changed: States = msgspec.field(default_factory=dict)
 
 
 class Tails:

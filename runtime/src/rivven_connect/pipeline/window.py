@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+
+import msgspec
 
 from rivven_connect._catalog import ConfiguredCatalog
 from rivven_connect._state import GLOBAL_STREAM
@@ -15,19 +16,18 @@ from rivven_connect.pipeline.store import StateKey
 from rivven_connect.pipeline.summary import Gauges
 
 
-@dataclass(slots=True, eq=False)
-class Piece:
+class Piece(msgspec.Struct, eq=False):
     """Consecutive records of a source, with the states that hold once they are durable.
 
     `states` are encoded when they are read: a source may go on changing the object it yielded. A
     state covers its stream's records before its place in `covers`, which is never inside a block.
     """
 
-    blocks: list[Block] = field(default_factory=list)
+    blocks: list[Block] = msgspec.field(default_factory=list)
     records: int = 0
-    letters: list[DeadLetter] = field(default_factory=list)
-    states: dict[StateKey, bytes] = field(default_factory=dict)
-    covers: dict[StateKey, int] = field(default_factory=dict)
+    letters: list[DeadLetter] = msgspec.field(default_factory=list)
+    states: dict[StateKey, bytes] = msgspec.field(default_factory=dict)
+    covers: dict[StateKey, int] = msgspec.field(default_factory=dict)
     catalog: ConfiguredCatalog | None = None
     """The streams as they are from here on, where a schema has changed."""
     urgent: bool = False

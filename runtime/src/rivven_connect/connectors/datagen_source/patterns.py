@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime
 from collections.abc import Callable, Mapping
+
+import msgspec
 
 from rivven_connect import JsonObject
 from rivven_connect.connectors.datagen_source.draws import Draws
@@ -54,8 +55,7 @@ _FLAG, _OBJECT = {"type": "boolean"}, {"type": "object"}
 _TIME, _DATE = {"type": "string", "format": "date-time"}, {"type": "string", "format": "date"}
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Pattern:
+class Pattern(msgspec.Struct, frozen=True):
     """One kind of records; `key` is the field that no two rows share."""
 
     key: str

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import copy
-import dataclasses
 import itertools
 from collections.abc import Iterator
+
+import msgspec
 
 from rivven_connect import EventType, JsonObject
 from rivven_connect.connectors.datagen_source._generated import DatagenSourceConfig
@@ -18,8 +19,7 @@ WINDOW = 10_000
 _INSERTS, _UPDATES = 60, 30  # of 100; the rest deletes
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Change:
+class Change(msgspec.Struct, frozen=True):
     """One change of a row: the images before and after it, of which an insert or delete has one."""
 
     sequence: int

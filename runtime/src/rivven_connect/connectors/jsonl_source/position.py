@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import os
 from typing import Self
+
+import msgspec
 
 from rivven_connect import ConnectorError, JsonObject, StreamState
 
@@ -16,8 +17,7 @@ _RESET = (
 )
 
 
-@dataclasses.dataclass(slots=True)
-class Position:
+class Position(msgspec.Struct):
     """The offset of the next byte to read, with samples of what lies before it.
 
     The state holds the offset and a hash of both samples. A file that only grows keeps them; one

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator
 
+import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -12,12 +12,11 @@ from rivven_connect import ConnectorError
 from rivven_connect._arrow import is_json_text
 
 
-@dataclasses.dataclass(slots=True)
-class _Part:
+class _Part(msgspec.Struct):
     """Batches that share a file."""
 
     schema: pa.Schema
-    batches: list[pa.RecordBatch] = dataclasses.field(default_factory=list)
+    batches: list[pa.RecordBatch] = msgspec.field(default_factory=list)
     rows: int = 0
     size: int = 0
 

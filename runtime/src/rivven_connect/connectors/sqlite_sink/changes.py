@@ -10,9 +10,10 @@ became dead letters or stand here since before they were replayed: it replaces n
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from typing import TypeAlias
+
+import msgspec
 
 from rivven_connect import EventType, Json, JsonObject, SourceEvent
 from rivven_connect.connectors.sqlite_sink.values import Unfit
@@ -34,8 +35,7 @@ def record_of(event: SourceEvent) -> JsonObject:
     return record
 
 
-@dataclasses.dataclass(frozen=True)
-class Origin:
+class Origin(msgspec.Struct, frozen=True):
     """The record of which a stream's latest events were made: their last ordinal and their keys."""
 
     position: Json = None

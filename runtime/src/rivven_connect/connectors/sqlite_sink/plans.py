@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence
+
+import msgspec
 
 from rivven_connect import ConfiguredStream, ConnectorError, DestinationSyncMode, JsonObject
 from rivven_connect.connectors.sqlite_sink.values import column_type
 
 
-@dataclasses.dataclass(frozen=True)
-class StreamPlan:
+class StreamPlan(msgspec.Struct, frozen=True):
     """What the sink knows of a stream."""
 
     name: str
@@ -18,7 +18,7 @@ class StreamPlan:
     namespace: str | None
     upserts: bool = False
     primary_key: tuple[tuple[str, ...], ...] = ()
-    fields: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    fields: Mapping[str, str] = msgspec.field(default_factory=dict)
     """Declared field -> column type."""
 
     @classmethod

@@ -1,0 +1,58 @@
+"""What a run loads before it does anything: that is most of what a short one costs."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+_UNUSED = {
+    "aiohttp", "difflib", "html", "jinja2", "pyarrow", "rich",
+    "rivven_connect._config_errors", "rivven_connect._yaml_text", "rivven_connect.cli.supervising",
+    "rivven_connect.cli.worker", "rivven_connect.http", "rivven_connect.pipeline.endpoints",
+    "rivven_connect.pipeline.gathering", "rivven_connect.pipeline.groups",
+    "rivven_connect.pipeline.metrics_page", "rivven_connect.pipeline.replay",
+    "rivven_connect.testing",
+}  # fmt: skip
+"""What serves errors, endpoints, workers, replays and other commands."""
+
+_DATACLASSES = {"Document", "EventBatch", "Located", "OneOf", "Problem"}
+"""Making one costs as much as fifty structs. Two of these hide fields from their repr, two are
+imported by commands that do without msgspec, and subclasses of `EventBatch` have their own slots."""
+
+_SCRIPT = """
+import gc, json, sys
+from rivven_connect.cli import GROUP
+
+GROUP.main(["run", "pipeline.yaml"], standalone_mode=False)
+ours = [module for name, module in sys.modules.items() if name.startswith("rivven_connect")]
+made = {one for module in ours for one in vars(module).values() if isinstance(one, type)}
+print(json.dumps({
+    "modules": list(sys.modules),
+    "collects": gc.isenabled(),
+    "dataclasses": sorted(
+        one.__name__
+        for one in made
+        if one.__module__.startswith("rivven_connect") and "__dataclass_fields__" in vars(one)
+    ),
+}))
+"""
+
+
+def test_a_run_loads_nothing_that_it_does_not_use(tmp_path: Path) -> None:
+    (tmp_path / "in.jsonl").write_text('{"id": 1}\n', encoding="utf-8")
+    pipeline = {
+        "version": "1.0",
+        "sources": {"a": {"connector": "jsonl", "config": {"path": "in.jsonl", "stream": "a"}}},
+        "sinks": {"b": {"connector": "jsonl", "topics": ["a"], "config": {"path": "out.jsonl"}}},
+    }
+    (tmp_path / "pipeline.yaml").write_text(json.dumps(pipeline), encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-c", _SCRIPT], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    loaded = json.loads(done.stdout)
+    assert (tmp_path / "out.jsonl").read_text(encoding="utf-8") == '{"id":1}\n'
+    assert _UNUSED & set(loaded["modules"]) == set()
+    assert set(loaded["dataclasses"]) == _DATACLASSES
+    assert loaded["collects"], "only imports go without the collector"
