@@ -24,7 +24,8 @@ from rivven_generator.scaffold import Request, Scaffolded, new_project, package_
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 SCRIPTS = Path(sys.executable).parent
-MYPY_CACHE = Path(__file__).parents[2] / ".mypy_cache" / "scaffolded"
+WORKER = os.environ.get("PYTEST_XDIST_WORKER", "main")
+MYPY_CACHE = Path(__file__).parents[2] / ".mypy_cache" / f"scaffolded-{WORKER}"
 
 MANIFEST = """\
 manifest: "1"
