@@ -16,7 +16,14 @@ from rivven_connect._redaction import _known, register_secret
 
 ROOT = Path(__file__).parent
 SLOW_FOLDERS = ("corpus", "docs", "examples", "faults", "golden", "packaging", "simulation")
-SLOW_MODULES = ("test_hostile_rows", "test_import_hostile", "test_import_meaning", "test_limits")
+SLOW_MODULES = (
+    "test_arrow",
+    "test_hostile_rows",
+    "test_import_bounds",
+    "test_import_hostile",
+    "test_import_meaning",
+    "test_limits",
+)
 SLOW_TESTS = (
     "test_every_mask_of_outcomes_on_a_batch_of_six",
     "test_killed_in_the_middle_a_replay_is_finished_by_the_next_one",
@@ -25,6 +32,8 @@ SLOW_TESTS = (
     "test_a_changed_constraint_makes_a_case_fail",
     "test_class_and_schema_agree_on_mutated_configs",
     "test_a_new_connector_is_green_without_an_edit",
+    "test_a_dictionary_does_not_count_for_every_row",
+    "test_a_cursor_says_the_same_of_columns_and_of_rows",
     "test_the_same_bytes_from_any_hash_seed_in_any_folder",
     "test_killed_again_and_again_a_pipeline_loses_nothing",
 )
