@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Sequence
-from typing import ClassVar, Literal, TypeAlias, TypeVar
+from typing import Any, ClassVar, Literal, TypeAlias, TypeGuard, TypeVar
 
 import msgspec
 
@@ -134,6 +134,11 @@ class BatchSink(Sink[ConfigT]):
         if chunk := batcher.flush():
             _add(total, await self.write_batch(config, chunk.events))
         return total
+
+
+def takes_batches(sink: type[Sink[Any]]) -> TypeGuard[type[BatchSink[Any]]]:
+    """Whether a class of sinks writes whole batches by itself."""
+    return issubclass(sink, BatchSink) and sink.write_batches is not BatchSink.write_batches
 
 
 class TransactionalSink(Sink[ConfigT]):

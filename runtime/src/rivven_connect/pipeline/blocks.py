@@ -173,20 +173,17 @@ class Block(msgspec.Struct, eq=False):
 def part_of(batch: EventBatch, start: int, end: int) -> EventBatch:
     """Return some records of a batch, without its state; an Arrow batch is not copied."""
     records = batch.records
-    return EventBatch(
-        stream=batch.stream,
-        namespace=batch.namespace,
-        records=records.slice(start, end - start) if batch.is_columnar() else records[start:end],
-        partition=batch.partition,
-        timestamp=batch.timestamp,
-        event_types=batch.event_types and batch.event_types[start:end],
-        positions=batch.positions and batch.positions[start:end],
-        sub_indexes=batch.sub_indexes and batch.sub_indexes[start:end],
+    part = with_records(
+        batch, records.slice(start, end - start) if batch.is_columnar() else records[start:end]
     )
+    part.event_types = part.event_types and part.event_types[start:end]
+    part.positions = part.positions and part.positions[start:end]
+    part.sub_indexes = part.sub_indexes and part.sub_indexes[start:end]
+    return part
 
 
 def with_records(batch: EventBatch, records: Any) -> EventBatch:
-    """Return a batch with its records in another form."""
+    """Return a batch with other records, or with its own in another form, and without its state."""
     return EventBatch(
         stream=batch.stream,
         namespace=batch.namespace,

@@ -56,14 +56,11 @@ class TransformChain:
         self._retry = retry
         self._sink = sink
         self._steps: list[tuple[TransformPlan, Transform[Any]]] = []
+        self.is_plain = True
+        """Whether no transform waits for anything, so that many events may go through together."""
 
     def __bool__(self) -> bool:
         return bool(self._plans)
-
-    @property
-    def is_plain(self) -> bool:
-        """Whether no transform waits for anything, so that many events may go through together."""
-        return not any(inspect.iscoroutinefunction(one.transform) for _, one in self._steps)
 
     async def open(self, stack: contextlib.AsyncExitStack) -> None:
         """Make and open the transforms; the stack closes them."""
@@ -76,6 +73,9 @@ class TransformChain:
             except Exception as error:
                 raise stop_error(f"{plan.path} ({plan.name}) cannot be opened", error) from error
             self._steps.append((plan, made))
+        self.is_plain = not any(
+            inspect.iscoroutinefunction(made.transform) for _, made in self._steps
+        )
 
     async def apply(self, event: SourceEvent, source: str, into: Transformed) -> None:
         """Add what becomes of `event` to `into`.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rivven_connect._sink import BatchForm, BatchSink
+from rivven_connect._sink import BatchForm, takes_batches
 from rivven_connect.pipeline.plan import PipelinePlan, SinkPlan, SourcePlan
 
 
@@ -28,9 +28,7 @@ def describe_form(plan: PipelinePlan, source: SourcePlan, sink: SinkPlan) -> str
 def _form(sink: SinkPlan) -> BatchForm:
     """Return the form that a sink's class declares; its `open` may still choose another."""
     cls = sink.factory.cls
-    takes_batches = issubclass(cls, BatchSink) and cls.write_batches is not BatchSink.write_batches
-    is_plain = takes_batches and sink.delivery != "transactional"
-    return cls.takes if is_plain and issubclass(cls, BatchSink) else "rows"
+    return cls.takes if takes_batches(cls) and sink.delivery != "transactional" else "rows"
 
 
 def _reaches_as_columns(source: SourcePlan, sink: SinkPlan) -> bool:

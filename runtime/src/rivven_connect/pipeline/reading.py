@@ -176,19 +176,18 @@ class SourceReader:
 
     async def _together(self, part: EventBatch, key: StateKey) -> bool:
         """Add a part as a whole; False, and nothing done, where its records have to go singly."""
-        if not self._schemas.fits(key[0], part):
+        if not (self._chain.is_plain and self._schemas.fits(key[0], part)):
             return False
         records, positions = part.records, part.positions
         part.records = self._schemas.with_fields(key[0], part)
         if self._qualifies and positions is not None:
             part.positions = [one if one is None else [self._plan.name, one] for one in positions]
-        if self._transforms and self._chain.is_plain:
+        if self._transforms:
             await self._transform_all(part, key)
             return True
         block = None
-        if not self._transforms:
-            with contextlib.suppress(*UNENCODABLE):
-                block = self._draft.block_of_rows(part, key)
+        with contextlib.suppress(*UNENCODABLE):
+            block = self._draft.block_of_rows(part, key)
         if block is None or not self._cutter.adapt(block):
             part.records, part.positions = records, positions
             return False

@@ -13,7 +13,7 @@ from rivven_connect._events import SourceEvent
 from rivven_connect._failpoints import failpoint
 from rivven_connect._failures import classify
 from rivven_connect._json import JsonObject
-from rivven_connect._sink import BatchForm, BatchSink, Sink, WriteResult
+from rivven_connect._sink import BatchForm, BatchSink, Sink, WriteResult, takes_batches
 from rivven_connect._verdict import judge, require_account
 from rivven_connect.metric_names import WRITE_LATENCY_SECONDS
 from rivven_connect.pipeline.blocks import Block, events_of, is_encodable
@@ -40,9 +40,7 @@ class RecordWriter:
         self._sink = sink
         self._limits = limits
         self._patience = patience
-        self._takes_batches = (
-            isinstance(sink, BatchSink) and type(sink).write_batches is not BatchSink.write_batches
-        )
+        self._takes_batches = takes_batches(type(sink))
         self.form: BatchForm = (
             sink.takes if isinstance(sink, BatchSink) and self._takes_batches else "rows"
         )
