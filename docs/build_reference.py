@@ -24,6 +24,7 @@ from rivven_connect.cli import COMMANDS as RUNTIME_COMMANDS
 from rivven_generator.cli import GROUP
 
 FOLDER = Path(__file__).parent / "reference"
+CONNECTOR_PAGES = Path(__file__).parent / "connectors"
 ERRORS = Path(__file__).parent / "errors"
 PACKAGED = Path(rivven_generator.__file__).parent / "error_pages.txt"
 """What `rivven explain` reads: every page of `docs/errors`, one behind the other."""
@@ -69,7 +70,7 @@ Import from `rivven_connect` and from the modules below. What is not listed is p
 def main() -> None:
     """Write every page that differs, and the pages that are packaged."""
     made = {FOLDER / name: text for name, text in pages().items()}
-    for path, text in {**made, PACKAGED: error_pages()}.items():
+    for path, text in {**made, **connector_pages(), PACKAGED: error_pages()}.items():
         if not path.is_file() or path.read_text(encoding="utf-8") != text:
             path.write_text(text, encoding="utf-8")
             click.echo(f"wrote {path.relative_to(FOLDER.parents[1])}")
@@ -84,6 +85,52 @@ def pages() -> dict[str, str]:
     """Return each page: file name -> text."""
     made = {"cli.md": _cli(), "public-api.md": _public_api(), "connectors.md": _connectors()}
     return {name: _NOTE + text for name, text in made.items()}
+
+
+def connector_pages() -> dict[Path, str]:
+    """Return each built-in's page with the options that its manifest has now.
+
+    The rest of a page is handwritten. It is named after the connector's folder, and the lines
+    `<!-- options -->` and `<!-- /options -->` say where the options stand.
+    """
+    found = {}
+    for folder in _built_ins():
+        path = _page(folder)
+        if path.is_file():
+            before, start, rest = path.read_text(encoding="utf-8").partition("<!-- options -->\n")
+            _, end, behind = rest.partition("<!-- /options -->")
+            found[path] = f"{before}{start}\n{_options(*_generated(folder))}\n{end}{behind}"
+    return found
+
+
+def _built_ins() -> list[Path]:
+    folder = Path(str(resources.files("rivven_connect.connectors")))
+    return sorted(one.parent.parent for one in folder.glob("*/_generated/spec.json"))
+
+
+def _generated(folder: Path) -> tuple[ConnectorSpec, str, str]:
+    """Return the spec, the option table and the sample config of a built-in."""
+    spec, options, sample = (
+        (folder / "_generated" / name).read_text("utf-8")
+        for name in ("spec.json", "options.md", "config.example.yaml")
+    )
+    return ConnectorSpec.model_validate_json(spec), options, sample
+
+
+def _options(spec: ConnectorSpec, options: str, sample: str) -> str:
+    """Return version, delivery, option table and sample config of a connector."""
+    facts = [f"Version {spec.version}."]
+    if spec.kind == "source":
+        facts.append(
+            "Incremental: the state tells where to go on."
+            if spec.supports_incremental
+            else "Full refresh."
+        )
+    if spec.kind == "sink":
+        facts.append(f"Delivery: {', '.join(spec.delivery).replace('_', ' ')}.")
+    table = re.sub(r"\A<!--.*?-->\n# .*\n+", "", options).replace("\n## ", "\n### ")
+    config = sample.partition("\n\n")[2]
+    return f"{' '.join(facts)}\n\n{table.strip()}\n\n```yaml config\n{config}```\n"
 
 
 def _cli() -> str:
@@ -195,24 +242,12 @@ def _cell(text: str) -> str:
 
 
 def _connectors() -> str:
-    folder = resources.files("rivven_connect.connectors")
-    found = [
-        (
-            ConnectorSpec.model_validate_json(
-                (one / "_generated" / "spec.json").read_text("utf-8")
-            ),
-            (one / "_generated" / "options.md").read_text("utf-8"),
-            (one / "_generated" / "config.example.yaml").read_text("utf-8"),
-        )
-        for one in sorted(folder.iterdir(), key=lambda entry: entry.name)
-        if (one / "_generated" / "spec.json").is_file()
-    ]
-    found.sort(
-        key=lambda one: (one[0].kind != "source", one[0].kind != "sink", one[0].connector_type)
-    )
+    found = [(folder, *_generated(folder)) for folder in _built_ins()]
+    kinds = ("source", "sink", "transform")
+    found.sort(key=lambda one: (kinds.index(one[1].kind), one[1].connector_type))
     index = "".join(
-        f"| [{spec.connector_type}](#{spec.connector_type}-{spec.kind}) | {spec.kind} | {_cell(spec.description or '')} |\n"
-        for spec, *_ in found
+        f"| [{spec.connector_type}]({_link(folder, spec)}) | {spec.kind} | {_cell(spec.description or '')} |\n"
+        for folder, spec, *_ in found
     )
     head = (
         "# Built-in connectors\n\n"
@@ -222,22 +257,22 @@ def _connectors() -> str:
         "the default, or an example where the default is empty or there is none.\n\n"
         f"| name | kind | what it does |\n|---|---|---|\n{index}"
     )
-    return "\n".join([head, *(_connector(*one) for one in found)])
+    rest = [
+        f"## {spec.connector_type} ({spec.kind})\n\n{spec.description or ''} {_options(spec, options, sample)}"
+        for folder, spec, options, sample in found
+        if not _page(folder).is_file()
+    ]
+    return "\n".join([head, *rest])
 
 
-def _connector(spec: ConnectorSpec, options: str, sample: str) -> str:
-    table = re.sub(r"\A<!--.*?-->\n# .*\n+", "", options).replace("\n## ", "\n### ")
-    config = sample.partition("\n\n")[2]
-    facts = [f"Version {spec.version}."]
-    if spec.kind == "source":
-        facts.append(
-            "Incremental: the state tells where to go on."
-            if spec.supports_incremental
-            else "Full refresh."
-        )
-    if spec.kind == "sink":
-        facts.append(f"Delivery: {', '.join(spec.delivery).replace('_', ' ')}.")
-    return f"## {spec.connector_type} ({spec.kind})\n\n{spec.description or ''} {' '.join(facts)}\n\n{table.strip()}\n\n```yaml config\n{config}```\n"
+def _link(folder: Path, spec: ConnectorSpec) -> str:
+    if _page(folder).is_file():
+        return f"../connectors/{_page(folder).name}"
+    return f"#{spec.connector_type}-{spec.kind}"
+
+
+def _page(folder: Path) -> Path:
+    return CONNECTOR_PAGES / f"{folder.name.replace('_', '-')}.md"
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ is none for the next.
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,8 @@ import pytest
 from rivven_connect._redaction import _known, register_secret
 
 ROOT = Path(__file__).parent
+sys.path.insert(0, str(ROOT.parent))
+pytest_plugins = ("services.fixtures",)
 SLOW_FOLDERS = ("corpus", "docs", "examples", "faults", "golden", "packaging", "simulation")
 SLOW_MODULES = (
     "test_arrow",

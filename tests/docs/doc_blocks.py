@@ -15,7 +15,7 @@ _FENCE = re.compile(r"^(?P<fence>`{3,}|~{3,})(?P<info>[^`]*)$")
 def pages() -> list[Path]:
     """Return every page that is written for users and contributors."""
     top = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md")
-    folders = (DOCS, DOCS / "guide", DOCS / "reference", DOCS / "adr")
+    folders = (DOCS, DOCS / "guide", DOCS / "connectors", DOCS / "reference", DOCS / "adr")
     return [ROOT / name for name in top] + [
         page for folder in folders for page in sorted(folder.glob("*.md"))
     ]

@@ -14,6 +14,9 @@ What may stand behind a fence (CONTRIBUTING.md explains it to writers):
     text output                 what the block before it prints
     text excerpt of=FILE        its numbered lines stand in FILE of the repository
     toml excerpt of=PATH        all it says, PATH says as well
+
+A page that says `<!-- services: postgres object_store -->` runs with these on the loopback
+interface; `doc_services` says by which environment variables the page knows them.
 """
 
 from __future__ import annotations
@@ -64,8 +67,9 @@ _PIPELINE: dict[str, Any] = {
 class PageRunner:
     """Runs one page's blocks; `folder` starts empty and is the working directory."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, variables: Mapping[str, str] | None = None) -> None:
         self._folder = folder
+        self._variables = variables or {}
         self._module = types.ModuleType("rivven_docs_page")
         self._output = ""
         self._unused: Block | None = None
@@ -95,12 +99,16 @@ class PageRunner:
     def _process(self) -> Iterator[None]:
         """Give the page's Python a folder, a module and imports of its own."""
         path, modules, before = list(sys.path), set(sys.modules), Path.cwd()
+        environment = dict(os.environ)
+        os.environ.update(self._variables)
         sys.modules[self._module.__name__] = self._module
         os.chdir(self._folder)
         try:
             yield
         finally:
             os.chdir(before)
+            os.environ.clear()
+            os.environ.update(environment)
             sys.path[:] = path
             for name in set(sys.modules) - modules:
                 if name == self._module.__name__ or self._is_local(name):
@@ -204,6 +212,7 @@ class PageRunner:
             "COLUMNS": "100",
             "NO_COLOR": "1",
             "PYTHONUTF8": "1",
+            **self._variables,
         }
         done = subprocess.run(
             ["bash", "-c", script],

@@ -26,6 +26,13 @@ def test_a_generated_page_is_current(name: str) -> None:
     assert found == wanted, f"docs/reference/{name} is out of date: run `make docs`"
 
 
+def test_the_options_on_each_connector_s_page_are_those_of_its_manifest() -> None:
+    for path, text in build_reference().connector_pages().items():
+        assert "<!-- options -->" in text, path.name
+        found = path.read_text(encoding="utf-8")
+        assert found == text, f"docs/connectors/{path.name} is out of date: run `make docs`"
+
+
 def test_the_packaged_error_pages_are_those_of_the_folder() -> None:
     builder = build_reference()
     found = builder.PACKAGED.read_text(encoding="utf-8")

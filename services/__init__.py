@@ -1,0 +1,1 @@
+"""The services that tests, examples and benchmarks start on the loopback interface."""
