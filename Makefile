@@ -36,6 +36,13 @@ $(VENV)/.synced: uv.lock pyproject.toml runtime/pyproject.toml generator/pyproje
 quickstart: $(VENV)/.synced  ## scaffold, generate, test and run a connector on this repository's history
 	@$(BIN)/python examples/git-commits/quickstart.py
 
+EXAMPLES := $(patsubst examples/%/play.py,example-%,$(wildcard examples/*/play.py))
+.PHONY: examples $(EXAMPLES)
+examples: $(EXAMPLES)  ## play every example on loopback services (or one: make example-http-to-sqlite)
+
+$(EXAMPLES): example-%: $(VENV)/.synced
+	@$(BIN)/python examples/$*/play.py
+
 test: $(VENV)/.synced  ## all tests
 	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup
 
