@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NoReturn
 
 import click
 
 ROOT = Path(__file__).resolve().parents[1]
+_RIVVEN = str(Path(sys.executable).with_name("rivven"))
 
 
 class Stage:
@@ -61,7 +65,7 @@ class Stage:
         words = shlex.join([*settings, "rivven", *arguments])
         self._show(words if cwd == ROOT else f"cd {cwd.relative_to(ROOT)} && {words}")
         done = subprocess.run(
-            [str(Path(sys.executable).with_name("rivven")), *arguments],
+            [_RIVVEN, *arguments],
             cwd=cwd,
             env={**os.environ, **self._environment, **(env or {})},
             stdout=subprocess.PIPE,
@@ -73,6 +77,30 @@ class Stage:
             self.say(done.stdout)
             self.fail(f"`{words}` ended with exit code {done.returncode}; its output is above")
         return done.stdout
+
+    @contextlib.contextmanager
+    def running(self, *arguments: str) -> Iterator[None]:
+        """Run a command while the block runs, then stop it as Ctrl-C does; it has to end well."""
+        words = shlex.join(["rivven", *arguments])
+        self._show(f"cd {self.folder.relative_to(ROOT)} && {words} &")
+        with tempfile.TemporaryFile("w+", encoding="utf-8") as printed:
+            process = subprocess.Popen(
+                [_RIVVEN, *arguments],
+                cwd=self.folder,
+                env={**os.environ, **self._environment},
+                stdout=printed,
+                stderr=subprocess.STDOUT,
+            )
+            try:
+                yield
+            finally:
+                self._show("kill -INT %1")
+                process.send_signal(signal.SIGINT)
+                status = process.wait()
+                printed.seek(0)
+                self.say(printed.read())
+        if status:
+            self.fail(f"`{words}` ended with exit code {status}; its output is above")
 
     def prove(self, claim: str, holds: bool) -> None:
         """Say what is so; end in failure if it is not."""
