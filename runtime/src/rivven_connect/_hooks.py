@@ -15,7 +15,6 @@ from rivven_connect._batch import Item
 from rivven_connect._catalog import ConfiguredCatalog, ConfiguredStream, SyncMode
 from rivven_connect._checks import CheckResult, CheckResultBuilder
 from rivven_connect._cursor import COMPLETE, CursorTracker
-from rivven_connect._errors import ConnectorError
 from rivven_connect._events import state as state_event
 from rivven_connect._json import Json
 from rivven_connect._partitions import PartitionedReader, require_unambiguous
