@@ -24,10 +24,16 @@ from rivven_connect import (
     SyncMode,
 )
 from rivven_connect.connectors.sqlite_source._generated import SqliteSourceBase, SqliteSourceConfig
+from rivven_connect.connectors.sqlite_source._generated.config import Table
 from rivven_connect.connectors.sqlite_source.database import Reader, Row, require_file
 from rivven_connect.connectors.sqlite_source.queries import Query, token_of, values_of
 from rivven_connect.connectors.sqlite_source.rows import RowReader
-from rivven_connect.connectors.sqlite_source.tables import chosen_tables, cursor_of, stream_of
+from rivven_connect.connectors.sqlite_source.tables import (
+    Described,
+    chosen_tables,
+    cursor_of,
+    stream_of,
+)
 
 
 class SqliteSource(SqliteSourceBase):
@@ -63,8 +69,7 @@ def _catalog(config: SqliteSourceConfig) -> Catalog:
 
 def _rows(config: SqliteSourceConfig, chosen: ConfiguredStream, start: Json) -> Iterator[Any]:
     with contextlib.closing(Reader(config)) as reader:
-        tables = {table.name: (table, found) for table, found in chosen_tables(reader, config)}
-        table, described = tables[chosen.stream.name]
+        table, described = _found(reader, config, chosen.stream.name)
         cursor = cursor_of(table, described)
         whole = chosen.sync_mode is SyncMode.FULL_REFRESH
         query = Query(described, None if whole else cursor)
@@ -79,6 +84,13 @@ def _rows(config: SqliteSourceConfig, chosen: ConfiguredStream, start: Json) -> 
         else:
             for rows in _chunks(reader, query, query.first(start)):
                 yield from made.items(rows)
+
+
+def _found(reader: Reader, config: SqliteSourceConfig, name: str) -> tuple[Table, Described]:
+    for table, described in chosen_tables(reader, config):
+        if table.name == name:
+            return table, described
+    raise ConnectorError.not_found(f"{config.path} has no table {name!r} any more: it is gone")
 
 
 def _all(reader: Reader, query: Query, made: RowReader, start: Json) -> Iterator[Any]:
