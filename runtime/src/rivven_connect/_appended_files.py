@@ -24,7 +24,10 @@ class RecordFormat:
 
     ending = b"\n"
 
-    def start_of_last(self, descriptor: int, size: int) -> int:
+    keeps_torn = False
+    """Whether what is cut off a file is put beside it: where it may have been somebody else's record."""
+
+    def start_of_last(self, path: str, descriptor: int, size: int) -> int:
         """Return the offset behind the last record that has its ending; `size` where all have."""
         end = size
         while end > 0:
@@ -37,7 +40,7 @@ class RecordFormat:
 
     def is_whole(self, record: bytes) -> bool:
         """Whether a last record lacks nothing but its ending; False where one cannot know."""
-        raise NotImplementedError
+        return False
 
 
 class AppendedFiles:
@@ -150,7 +153,7 @@ def _repair(path: str, descriptor: int, format_: RecordFormat) -> None:
     also be somebody else's.
     """
     size = os.fstat(descriptor).st_size
-    start = format_.start_of_last(descriptor, size)
+    start = format_.start_of_last(path, descriptor, size)
     if start == size:
         return
     record = os.pread(descriptor, size - start, start)
@@ -158,6 +161,10 @@ def _repair(path: str, descriptor: int, format_: RecordFormat) -> None:
         _write_all(descriptor, [format_.ending])
     else:
         _log.warning("%s ended in the middle of a record; removed its %d bytes", path, len(record))
+        if format_.keeps_torn:
+            with open(f"{path}.torn", "ab") as kept:
+                kept.write(record + format_.ending)
+                os.fsync(kept.fileno())
         os.ftruncate(descriptor, start)
     os.fsync(descriptor)
 
