@@ -8,7 +8,7 @@ from typing import Any, ClassVar, TypeVar
 
 from rivven_connect import _hooks
 from rivven_connect._batch import Item
-from rivven_connect._catalog import Catalog, ConfiguredCatalog
+from rivven_connect._catalog import Catalog, ConfiguredCatalog, ConfiguredStream
 from rivven_connect._checks import CheckResult
 from rivven_connect._connector import Connector
 from rivven_connect._errors import HookMissing
@@ -55,6 +55,17 @@ class Source(Connector[ConfigT], ABC):
         """
         return _hooks.read_streams(self, config, catalog, state)
 
+    def stream_records(
+        self, config: ConfigT, stream: ConfiguredStream, cursor: Json
+    ) -> Records[Any]:
+        """Yield the records of a stream that `discover` found, for a source that declares none.
+
+        As `read_<stream>`: from `cursor` on and including it, ordered by it where the stream in the
+        catalog is `ascending`; all of them where it is None. Such a source has `read = Source.read`,
+        which gives it resume points, ties at the cursor and streams that are read at once.
+        """
+        raise HookMissing("stream_records")
+
     async def acknowledge(self, config: ConfigT, state: State) -> None:
         """Tell the outside world that everything up to `state` is durable.
 
@@ -63,13 +74,21 @@ class Source(Connector[ConfigT], ABC):
         """
 
     async def latest(self, config: ConfigT, stream: str) -> Json:
-        """Return the end of what can be read now (`partitioned: true`)."""
+        """Return the end of what can be read now of a stream, by full name (`partitioned: true`)."""
         raise HookMissing("latest")
 
-    async def plan(self, config: ConfigT, stream: str, start: Json, end: Json) -> Sequence[Any]:
-        """Split `start` to `end` into ranges that can be read apart (`partitioned: true`)."""
+    async def plan(self, config: ConfigT, stream: str, start: Json, end: Json) -> Sequence[Json]:
+        """Split `start` to `end` into ranges that can be read apart (`partitioned: true`).
+
+        Called once for each stream that is read whole, with None as the start and `latest` as the
+        end. The plan is kept with the state, so a partition is JSON, and small; none means that there
+        is nothing to read.
+        """
         raise HookMissing("plan")
 
     def read_partition(self, config: ConfigT, stream: str, partition: Any) -> Records[Any]:
-        """Yield the records of one range (`partitioned: true`)."""
+        """Yield the records of one range (`partitioned: true`); several are read at once.
+
+        A `Page` may have as its cursor the partition that is left behind it: there a crash resumes.
+        """
         raise HookMissing("read_partition")
