@@ -1,6 +1,8 @@
-"""How tests reach a system: return a config for one that they may use."""
+"""The folder that the contract writes to."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import pytest
 
@@ -8,6 +10,5 @@ from rivven_connect.connectors.csv_sink._generated import CsvSinkConfig
 
 
 @pytest.fixture
-def config() -> CsvSinkConfig:
-    """The first example of connector.yaml, until a real system is within reach."""
-    return CsvSinkConfig.example()
+def config(tmp_path: Path) -> CsvSinkConfig:
+    return CsvSinkConfig(path=str(tmp_path / "out" / "{stream}.csv"))

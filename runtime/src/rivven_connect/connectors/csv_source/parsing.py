@@ -115,4 +115,4 @@ class Parser:
 def _told(error: csv.Error) -> str:
     """Return what is wrong with a record; the reader's word on line ends is advice on opening files."""
     text = str(error)
-    return "a cell without quotes holds a carriage return" if "newline=" in text else text
+    return "a cell without quotes holds a carriage return" if "new-line" in text else text
