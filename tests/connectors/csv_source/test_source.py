@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rivven_connect import ConnectorError, ErrorKind, JsonObject, SyncMode
@@ -231,15 +231,21 @@ def test_the_schema_names_the_columns(path: Path) -> None:
 CELLS = st.text(alphabet='ab,"\n\r\t ä✓0', max_size=6)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(
     rows=st.lists(st.tuples(CELLS, CELLS), max_size=12), crlf=st.booleans(), size=st.integers(1, 5)
 )
 def test_what_python_writes_is_read_back(
-    rows: list[tuple[str, str]], crlf: bool, size: int, tmp_path_factory: pytest.TempPathFactory
+    rows: list[tuple[str, str]],
+    crlf: bool,
+    size: int,
+    read: Any,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
-    from connectors.conftest import read_source
-
     path = tmp_path_factory.mktemp("csv") / "data.csv"
     text = io.StringIO()
     writer = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\r\n" if crlf else "\n")
@@ -249,11 +255,11 @@ def test_what_python_writes_is_read_back(
     config = CsvSourceConfig(path=str(path), null_text=None)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(line_reader, "_BATCH_LINES", size)
-        full = asyncio.run(read_source(CsvSource(), config))
+        full = asyncio.run(read(CsvSource(), config))
         assert not full.poison
         assert [tuple(event.data.values()) for event in full.events] == rows
         for after, state in full.states:
-            rest = asyncio.run(read_source(CsvSource(), config, state))
+            rest = asyncio.run(read(CsvSource(), config, state))
             assert [event.data for event in rest.events] == [
                 event.data for event in full.events[after:]
             ]
