@@ -69,8 +69,7 @@ def make_database(folder: Path) -> None:
 
 
 def table(mode: str, **more: str) -> dict[str, Any]:
-    tables = [{"name": "t", "mode": mode, **more}]
-    config = {"path": "data.db", "tables": tables, "batch_size": 5}
+    config = {"path": "data.db", "read": {"mode": mode, **more}, "batch_size": 5}
     return {"connector": "sqlite", "config": config}
 
 
@@ -95,7 +94,7 @@ KINDS = (
     Kind("sqlite-incrementing", table("incrementing"), make_database, 5, LETTERS),
     Kind(
         "sqlite-timestamp",
-        table("timestamp", timestamp_column="at"),
+        table("timestamp", column="at"),
         make_database,
         5,
         LETTERS,

@@ -26,10 +26,9 @@ def config(tmp_path: Path) -> SqliteSourceConfig:
         {
             "path": str(path),
             "batch_size": 10,
-            "tables": [
-                {"name": "whole"},
-                {"name": "numbered", "mode": "incrementing"},
-                {"name": "timed", "mode": "timestamp", "timestamp_column": "at"},
-            ],
+            "streams": {
+                "numbered": {"read": {"mode": "incrementing"}},
+                "timed": {"read": {"mode": "timestamp", "column": "at"}},
+            },
         }
     )

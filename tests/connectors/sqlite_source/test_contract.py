@@ -17,17 +17,20 @@ class TestContract(SourceContract):
         "minimal": {"path": "shop.db"},
         "chosen": {
             "path": "/var/lib/shop.db",
-            "tables": [
-                {"name": "countries"},
-                {"name": "orders", "mode": "incrementing", "incrementing_column": "id"},
-                {"name": "customers", "mode": "timestamp", "timestamp_column": "updated_at"},
-                {
-                    "name": "events",
-                    "mode": "timestamp_incrementing",
-                    "timestamp_column": "at",
-                    "incrementing_column": "id",
+            "tables": ["countries", "orders"],
+            "read": {"mode": "incrementing"},
+            "streams": {
+                "countries": {"read": {"mode": "bulk"}},
+                "customers": {"read": {"mode": "timestamp", "column": "updated_at"}},
+                "events": {
+                    "read": {
+                        "mode": "timestamp_incrementing",
+                        "timestamp_column": "at",
+                        "incrementing_column": "id",
+                    },
                 },
-            ],
+                "totals": {"primary_key": ["customer"], "read": {"mode": "bulk"}},
+            },
             "types": "any",
             "batch_size": 5000,
             "busy_timeout_ms": 30000,

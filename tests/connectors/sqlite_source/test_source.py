@@ -57,9 +57,10 @@ class Shop:
 
     def config(self, *tables: JsonObject, **options: Any) -> SqliteSourceConfig:
         values = {"path": str(self.path), "batch_size": 3, **options}
-        return SqliteSourceConfig.model_validate(
-            {**values, **({"tables": list(tables)} if tables else {})}
-        )
+        if tables:
+            values["tables"] = [one["name"] for one in tables]
+            values["streams"] = {one["name"]: _options(one) for one in tables}
+        return SqliteSourceConfig.model_validate(values)
 
     def read(
         self,
@@ -90,6 +91,13 @@ class Shop:
 
     def catalog(self, *tables: JsonObject, **options: Any) -> Any:
         return asyncio.run(SqliteSource().discover(self.config(*tables, **options)))
+
+
+def _options(table: JsonObject) -> JsonObject:
+    """Return the options of a stream, given flat."""
+    read = {key: value for key, value in table.items() if key not in {"name", "primary_key"}}
+    key = {name: table[name] for name in ("primary_key",) if name in table}
+    return {"read": {"mode": "bulk", **read}, **key}
 
 
 class Found:
@@ -239,7 +247,7 @@ def test_a_table_without_a_number_shows_sqlite_s_own(shop: Shop) -> None:
 @pytest.mark.parametrize("keyed", [True, False])
 def test_ties_are_resumed_without_loss_at_every_place(shop: Shop, keyed: bool) -> None:
     kind = "INTEGER PRIMARY KEY" if keyed else "INTEGER"
-    table = {"name": "t", "mode": "timestamp", "timestamp_column": "at"}
+    table = {"name": "t", "mode": "timestamp", "column": "at"}
     shop.run(
         f"CREATE TABLE t (id {kind}, at TEXT)",
         "INSERT INTO t VALUES (?, ?)",
@@ -270,11 +278,11 @@ def test_a_changed_row_comes_again_and_a_late_one_at_the_same_time_too(shop: Sho
 def test_a_row_without_a_time_is_never_overlooked(shop: Shop) -> None:
     shop.run("CREATE TABLE t (id, at)", "INSERT INTO t VALUES (1, 1), (2, NULL)")
     with pytest.raises(ConnectorError, match="null in a row, which would never be read"):
-        shop.read({"name": "t", "mode": "timestamp", "timestamp_column": "at"})
+        shop.read({"name": "t", "mode": "timestamp", "column": "at"})
 
 
 def test_a_view_is_read_by_its_time(shop: Shop) -> None:
-    table = {"name": "v", "mode": "timestamp", "timestamp_column": "at"}
+    table = {"name": "v", "mode": "timestamp", "column": "at"}
     shop.run(
         "CREATE TABLE t (id, at)",
         "CREATE VIEW v AS SELECT id, at FROM t",
@@ -287,6 +295,22 @@ def test_a_view_is_read_by_its_time(shop: Shop) -> None:
     assert 10 in shop.read(table, state=found.state).ids("v")
 
 
+def test_a_view_with_a_key_repeats_nothing(shop: Shop) -> None:
+    table = {"name": "v", "mode": "timestamp", "column": "at", "primary_key": ["id"]}
+    shop.run("CREATE TABLE t (id, at)", "CREATE VIEW v AS SELECT id, at FROM t")
+    shop.run("INSERT INTO t VALUES (1, 5), (2, 5)")
+    found = shop.read(table)
+    shop.run("INSERT INTO t VALUES (3, 5)")
+    assert shop.read(table, state=found.state).ids("v") == [3]
+
+
+def test_one_way_of_reading_can_be_that_of_all_tables(shop: Shop) -> None:
+    shop.run("CREATE TABLE a (id INTEGER PRIMARY KEY)", "CREATE TABLE b (x)")
+    options = {"read": {"mode": "incrementing"}, "streams": {"b": {"read": {"mode": "bulk"}}}}
+    found = {one.name: one.default_cursor_field for one in shop.catalog(**options).streams}
+    assert found == {"a": "id", "b": None}
+
+
 def test_hostile_names_are_names_and_nothing_else(shop: Shop) -> None:
     for name in HOSTILE:
         quoted = '"' + name.replace('"', '""') + '"'
@@ -297,8 +321,12 @@ def test_hostile_names_are_names_and_nothing_else(shop: Shop) -> None:
     found = shop.read()
     assert found.records == {name: [{"id": 1, name: "x"}, {"id": 2, name: "y"}] for name in HOSTILE}
     tables = [
-        {"name": name, "mode": "timestamp", "timestamp_column": name, "incrementing_column": "id"}
-        | {"mode": "timestamp_incrementing"}
+        {
+            "name": name,
+            "mode": "timestamp_incrementing",
+            "timestamp_column": name,
+            "incrementing_column": "id",
+        }
         for name in HOSTILE
     ]
     assert shop.read(*tables).records == found.records
@@ -370,9 +398,9 @@ def test_a_locked_database_is_tried_again(shop: Shop) -> None:
     ("tables", "says"),
     [
         ([{"name": "order"}], "did you mean 'orders'"),
-        ([{"name": "orders", "mode": "timestamp", "timestamp_column": "att"}], "did you mean 'at'"),
-        ([{"name": "v", "mode": "incrementing"}], "name an `incrementing_column`"),
-        ([{"name": "orders"}, {"name": "orders"}], "names 'orders' twice"),
+        ([{"name": "orders", "mode": "timestamp", "column": "att"}], "did you mean 'at'"),
+        ([{"name": "v", "mode": "incrementing"}], "name a `column`"),
+        ([{"name": "v", "primary_key": ["no"]}], "has no column 'no'"),
     ],
 )
 def test_check_says_what_to_fix(shop: Shop, tables: list[JsonObject], says: str) -> None:

@@ -24,12 +24,12 @@ from rivven_connect import (
     SyncMode,
 )
 from rivven_connect.connectors.sqlite_source._generated import SqliteSourceBase, SqliteSourceConfig
-from rivven_connect.connectors.sqlite_source._generated.config import Table
 from rivven_connect.connectors.sqlite_source.database import Reader, Row, require_file
 from rivven_connect.connectors.sqlite_source.queries import Query, token_of, values_of
 from rivven_connect.connectors.sqlite_source.rows import RowReader
 from rivven_connect.connectors.sqlite_source.tables import (
     Described,
+    Wanted,
     chosen_tables,
     cursor_of,
     stream_of,
@@ -86,7 +86,7 @@ def _rows(config: SqliteSourceConfig, chosen: ConfiguredStream, start: Json) -> 
                 yield from made.items(rows)
 
 
-def _found(reader: Reader, config: SqliteSourceConfig, name: str) -> tuple[Table, Described]:
+def _found(reader: Reader, config: SqliteSourceConfig, name: str) -> tuple[Wanted, Described]:
     for table, described in chosen_tables(reader, config):
         if table.name == name:
             return table, described

@@ -11,7 +11,11 @@ import msgspec
 from rivven_connect import ConnectorError, JsonObject, Stream, SyncMode
 from rivven_connect._sqlite import ANY, INTEGER, NUMERIC, REAL, TEXT, affinity
 from rivven_connect.connectors.sqlite_source._generated import SqliteSourceConfig
-from rivven_connect.connectors.sqlite_source._generated.config import Table
+from rivven_connect.connectors.sqlite_source._generated.config import (
+    Incrementing,
+    Timestamp,
+    TimestampIncrementing,
+)
 from rivven_connect.connectors.sqlite_source.database import Reader
 
 _ROW_NUMBERS = ("rowid", "_rowid_", "oid")
@@ -29,6 +33,16 @@ _FITTING: dict[str, frozenset[type]] = {
     TEXT: frozenset({str}),
     ANY: frozenset({int, float, str, bytes}),
 }
+
+
+class Wanted(msgspec.Struct, frozen=True):
+    """What the config says of one table."""
+
+    name: str
+    mode: str = "bulk"
+    number: str | None = None
+    time: str | None = None
+    primary_key: tuple[str, ...] = ()
 
 
 class Column(msgspec.Struct, frozen=True):
@@ -85,7 +99,7 @@ class Described(msgspec.Struct, frozen=True):
         is_one = self.number and len(keyed) == 1 and keyed[0].declared.upper() == INTEGER
         return keyed[0].name if is_one else None
 
-    def require(self, column: str, option: str) -> str:
+    def require(self, column: str) -> str:
         """Return the name of a column that the config names.
 
         Raises:
@@ -96,36 +110,44 @@ class Described(msgspec.Struct, frozen=True):
             return column
         near = difflib.get_close_matches(column, names, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(names)}"
-        raise ConnectorError.configuration(
-            f"{option} {column!r} is no column of {self.name!r}; {hint}"
-        )
+        raise ConnectorError.configuration(f"{self.name!r} has no column {column!r}; {hint}")
 
 
-def chosen_tables(reader: Reader, config: SqliteSourceConfig) -> list[tuple[Table, Described]]:
+def chosen_tables(reader: Reader, config: SqliteSourceConfig) -> list[tuple[Wanted, Described]]:
     """Return the tables to read, as the config and as the database describe them.
 
     Raises:
-        ConnectorError: the database has no such table or column.
+        ConnectorError: the database has no such table.
     """
     rows = reader.query("SELECT name, type, wr FROM pragma_table_list WHERE schema = 'main'")
     kinds = {name: (kind, wr) for name, kind, wr in rows if not name.startswith("sqlite_")}
-    wanted = config.tables
-    if wanted is None:
-        wanted = [Table(name=name) for name, (kind, _) in sorted(kinds.items()) if kind == "table"]
+    names = config.tables
+    if names is None:
+        names = sorted(name for name, (kind, _) in kinds.items() if kind == "table")
     found = []
-    for table in wanted:
-        if table.name not in kinds:
-            near = difflib.get_close_matches(table.name, kinds, n=1)
+    for name in dict.fromkeys([*names, *config.streams]):
+        if name not in kinds:
+            near = difflib.get_close_matches(name, kinds, n=1)
             hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise ConnectorError.configuration(
-                f"{config.path} has no table or view {table.name!r}{hint}"
-            )
-        found.append((table, describe(reader, table.name, *kinds[table.name])))
-    names = [table.name for table, _ in found]
-    twice = {name for name in names if names.count(name) > 1}
-    if twice:
-        raise ConnectorError.configuration(f"tables names {min(twice)!r} twice")
+            raise ConnectorError.configuration(f"{config.path} has no table or view {name!r}{hint}")
+        found.append((_wanted(config, name), describe(reader, name, *kinds[name])))
     return found
+
+
+def _wanted(config: SqliteSourceConfig, name: str) -> Wanted:
+    options = config.streams.get(name)
+    read = (options and options.read) or config.read
+    key = tuple((options and options.primary_key) or ())
+    match read:
+        case Incrementing():
+            return Wanted(name, read.mode, number=read.column, primary_key=key)
+        case Timestamp():
+            return Wanted(name, read.mode, time=read.column, primary_key=key)
+        case TimestampIncrementing():
+            return Wanted(
+                name, read.mode, read.incrementing_column, read.timestamp_column, primary_key=key
+            )
+    return Wanted(name, primary_key=key)
 
 
 def describe(reader: Reader, name: str, kind: str, without_rowid: int) -> Described:
@@ -148,7 +170,7 @@ def describe(reader: Reader, name: str, kind: str, without_rowid: int) -> Descri
     return msgspec.structs.replace(found, order=(number,)) if number else found
 
 
-def cursor_of(table: Table, described: Described) -> str | None:
+def cursor_of(table: Wanted, described: Described) -> str | None:
     """Return the field whose value tells what is new; None where everything is read each time.
 
     Raises:
@@ -156,31 +178,33 @@ def cursor_of(table: Table, described: Described) -> str | None:
     """
     if table.mode == "bulk":
         return None
-    if table.timestamp_column is not None:
-        return described.require(table.timestamp_column, "timestamp_column")
+    if table.time is not None:
+        return described.require(table.time)
     return number_of(table, described)
 
 
-def number_of(table: Table, described: Described) -> str:
+def number_of(table: Wanted, described: Described) -> str:
     """Return the field that grows with each new row.
 
     Raises:
         ConnectorError: the table has none.
     """
-    if table.incrementing_column is not None:
-        return described.require(table.incrementing_column, "incrementing_column")
+    if table.number is not None:
+        return described.require(table.number)
     found = described.own_number or described.number
     if found is None:
         raise ConnectorError.configuration(
-            f"the rows of {described.name!r} have no number of their own; name an `incrementing_column`"
+            f"the rows of {described.name!r} have no number of their own; name a `column`"
         )
     return found
 
 
-def stream_of(table: Table, described: Described, *, types: str) -> Stream:
+def stream_of(table: Wanted, described: Described, *, types: str) -> Stream:
     """Return what the catalog says of a table."""
     cursor = cursor_of(table, described)
     key: Sequence[str] = described.primary_key
+    if table.primary_key:
+        key = [described.require(name) for name in table.primary_key]
     if not key and "incrementing" in table.mode:
         key = (number_of(table, described),)
     names = [one.name for one in described.columns]

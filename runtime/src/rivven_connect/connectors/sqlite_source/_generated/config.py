@@ -8,33 +8,72 @@ from typing import Annotated, ClassVar, Literal
 
 from rivven_connect.config import (
     ConfigModel,
+    Default,
     Field,
     Integer,
     JsonObject,
     NotNull,
     Pattern,
     SourceConfig,
+    Tagged,
     Text,
-    Validator,
+    UniqueItems,
 )
 
-from .. import validators
+
+class Bulk(ConfigModel):
+    """All rows, each time."""
+
+    mode: Literal["bulk"]
 
 
-class Table(ConfigModel):
-    """Part of the config."""
+class Incrementing(ConfigModel):
+    """Rows whose number is not below the highest one of the last run."""
 
-    name: Annotated[Text, Field(min_length=1)]
-    """Name of the table or view."""
+    mode: Literal["incrementing"]
 
-    mode: Literal["bulk", "incrementing", "timestamp", "timestamp_incrementing"] = "bulk"
-    """`bulk` reads all rows each time. `incrementing` reads rows whose number is new, `timestamp` rows whose time is, changed ones among them; `timestamp_incrementing` also knows by its number which row it is."""
+    column: Annotated[Text | None, NotNull(), Field(min_length=1)] = None
+    """A column that new rows have a higher number in; by default the integer primary key, else SQLite's own `rowid`, which then is a field of the record."""
 
-    incrementing_column: Annotated[Text | None, NotNull(), Field(min_length=1)] = None
-    """Column that grows with each new row; by default the integer primary key, else SQLite's own `rowid`, which then is a field of the record."""
 
-    timestamp_column: Annotated[Text | None, NotNull(), Field(min_length=1)] = None
-    """Column that is set to the present whenever a row is made or changed; never null."""
+class Timestamp(ConfigModel):
+    """Rows that were changed since the last run."""
+
+    mode: Literal["timestamp"]
+
+    column: Annotated[Text, Field(min_length=1)]
+    """A column with the time of a row's last change; never null."""
+
+
+class TimestampIncrementing(ConfigModel):
+    """As timestamp; rows of one time are told apart by a second column."""
+
+    mode: Literal["timestamp_incrementing"]
+
+    timestamp_column: Annotated[Text, Field(min_length=1)]
+    """A column with the time of a row's last change; never null."""
+
+    incrementing_column: Annotated[Text, Field(min_length=1)]
+    """A column that is different in each row."""
+
+
+class StreamOptions(ConfigModel):
+    """One table or view."""
+
+    read: Annotated[
+        Bulk | Incrementing | Timestamp | TimestampIncrementing | None,
+        Tagged("mode"),
+        NotNull(),
+    ] = None
+    """How it is read; without it, as the other tables."""
+
+    primary_key: Annotated[
+        list[Annotated[Text, Field(min_length=1)]] | None,
+        NotNull(),
+        Field(min_length=1),
+        UniqueItems(),
+    ] = None
+    """The columns that tell rows apart, for a view or where the table has no key."""
 
 
 class SqliteSourceConfig(SourceConfig):
@@ -48,11 +87,20 @@ class SqliteSourceConfig(SourceConfig):
     """The database file; a relative path starts at the working directory."""
 
     tables: Annotated[
-        list[Annotated[Table, Validator(validators.table_mode)]] | None,
+        list[Annotated[Text, Field(min_length=1)]] | None,
         NotNull(),
         Field(min_length=1),
+        UniqueItems(),
     ] = None
-    """The tables and views to read, a stream each; by default every table, in bulk."""
+    """Tables and views to read, a stream each. Without it, every table is read; and in any case those that `streams` names."""
+
+    read: Annotated[Bulk | Incrementing | Timestamp | TimestampIncrementing, Tagged("mode")] = (
+        Default(lambda: Bulk.parse({"mode": "bulk"}))
+    )
+    """How tables are read for which `streams` says nothing else."""
+
+    streams: dict[str, StreamOptions] = Default(dict)
+    """Tables and views that are read in another way, by their name."""
 
     types: Literal["declared", "any"] = "declared"
     """SQLite lets a column hold values of any type. `declared` sends a row that has a text or a blob in a column for numbers to the dead letters; `any` takes every row, and the schema then promises nothing."""
