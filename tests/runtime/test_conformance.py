@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
+import tempfile
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -75,7 +76,7 @@ def test_a_file_that_check_writes_is_found(tmp_path: Path) -> None:
         path.write_text("x")
 
     deeds: dict[str, Callable[[Path], Any]] = {
-        "opens": in_a_thread,
+        "writes": in_a_thread,
         "os.mkdir": Path.mkdir,
         "makes the database": lambda path: sqlite3.connect(path).close(),
         "os.rename": (tmp_path / "there").rename,
@@ -105,6 +106,8 @@ def test_what_changes_nothing_is_no_side_effect(tmp_path: Path) -> None:
         sqlite3.connect(f"file:{path}?mode=ro", uri=True).close()
         sqlite3.connect(":memory:").close()
         list(tmp_path.iterdir())
+        with tempfile.TemporaryFile(), tempfile.NamedTemporaryFile(dir=tmp_path) as file:
+            file.write(b"gone when this ends")
     assert changes == []
     path.unlink()
     assert changes == [], "what comes later is nobody's concern"
