@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import csv
 import dataclasses
 import json
 import subprocess
@@ -22,6 +23,14 @@ _BATCH = {"max_records": 10, "max_wait_ms": 20}
 
 def _from_lines(folder: Path) -> list[Key]:
     return [key_of(row["k"]) for row in lines_of(folder / "out.jsonl")]
+
+
+def _from_csv(folder: Path) -> list[Key]:
+    """Return the rows of the file; one that a kill cut off does not count."""
+    path = folder / "out.csv"
+    content = path.read_bytes() if path.exists() else b""
+    whole = content[: content.rfind(b"\n") + 1].decode()
+    return [key_of(row["k"]) for row in csv.DictReader(whole.splitlines())]
 
 
 def _from_paced(folder: Path) -> list[Key]:
@@ -77,6 +86,12 @@ JSONL = SinkKind(
     block={"connector": "jsonl", "config": {"path": "out.jsonl"}, "batch": _BATCH},
     keys=_from_lines,
 )
+CSV = SinkKind(
+    name="csv",
+    level=Level.L1,
+    block={"connector": "csv", "config": {"path": "out.csv"}, "batch": _BATCH},
+    keys=_from_csv,
+)
 SQLITE_UPSERT = SinkKind(
     name="sqlite_upsert",
     level=Level.L2,
@@ -123,7 +138,7 @@ PACED = SinkKind(
     block={"connector": "./paced", "config": {"path": "paced.jsonl"}},
     keys=_from_paced,
 )
-MATRIX = (JSONL, PARQUET, SQLITE_UPSERT, SQLITE_TRANSACTIONAL, HTTP)
+MATRIX = (JSONL, CSV, PARQUET, SQLITE_UPSERT, SQLITE_TRANSACTIONAL, HTTP)
 
 
 def with_config(kind: SinkKind, config: Mapping[str, Any]) -> SinkKind:

@@ -11,7 +11,7 @@ from rivven_connect._batch import Item
 from rivven_connect._catalog import Catalog, ConfiguredCatalog, ConfiguredStream
 from rivven_connect._checks import CheckResult
 from rivven_connect._connector import Connector
-from rivven_connect._errors import ConnectorError, HookMissing
+from rivven_connect._errors import HookMissing
 from rivven_connect._json import Json
 from rivven_connect._state import State
 from rivven_connect._streams import Records, StreamSet

@@ -20,12 +20,6 @@ _MARKED = re.compile(r"~[0-9a-f]{12}\Z")
 _LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 
 
-def quoted(name: str) -> str:
-    """Return a name as SQL; the only way in which a name enters a statement."""
-    escaped = name.replace('"', '""')
-    return f'"{escaped}"'
-
-
 def folded(name: str) -> str:
     """Return what SQLite compares: case is ignored in ASCII, and only there."""
     return name.translate(_LOWER)

@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import TypeVar
 
 from rivven_connect import Batch, Checkpoint, ConfiguredCatalog, SourceEvent, WriteResult
+from rivven_connect._sqlite import translated
 from rivven_connect.connectors.sqlite_sink._generated import SqliteSinkBase, SqliteSinkConfig
 from rivven_connect.connectors.sqlite_sink.database import (
     require_database,
     require_writable,
-    translated,
 )
 from rivven_connect.connectors.sqlite_sink.session import Session
 
@@ -82,7 +82,7 @@ class SqliteSink(SqliteSinkBase):
         return await loop.run_in_executor(self._thread, self._work, config, work)
 
     def _work(self, config: SqliteSinkConfig, work: Callable[[Session], T]) -> T:
-        with translated(config.path):
+        with translated(config.path, use="written"):
             if self._session is None:
                 self._session = Session(config)
             return work(self._session)
@@ -94,5 +94,5 @@ class SqliteSink(SqliteSinkBase):
 
 
 def _checked(check: Callable[[Path], None], path: str) -> None:
-    with translated(path):
+    with translated(path, use="written"):
         check(Path(path))

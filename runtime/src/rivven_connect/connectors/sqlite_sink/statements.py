@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 
 from rivven_connect import Json, JsonObject
-from rivven_connect.connectors.sqlite_sink.names import quoted
+from rivven_connect._sqlite import quoted
 from rivven_connect.connectors.sqlite_sink.tables import SYNC, Table
 from rivven_connect.connectors.sqlite_sink.values import column_values
 

@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Sequence
 
 from rivven_connect import Batch
-from rivven_connect.connectors.sqlite_sink.names import quoted
+from rivven_connect._sqlite import quoted
 from rivven_connect.connectors.sqlite_sink.tables import SYNC
 
 _EVERY_STREAM = "_state"

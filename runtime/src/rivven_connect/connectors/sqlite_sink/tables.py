@@ -9,14 +9,11 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 
 from rivven_connect import ConfiguredCatalog, ConnectorError
-from rivven_connect.connectors.sqlite_sink.names import OWN_PREFIX, digest, free_name, quoted
+from rivven_connect._sqlite import ANY, INTEGER, TEXT, affinity, quoted
+from rivven_connect.connectors.sqlite_sink.names import OWN_PREFIX, digest, free_name
 from rivven_connect.connectors.sqlite_sink.plans import StreamPlan
 from rivven_connect.connectors.sqlite_sink.values import (
-    ANY,
-    INTEGER,
-    TEXT,
     Unfit,
-    affinity,
 )
 
 MOST_COLUMNS = 1_000

@@ -14,8 +14,7 @@ from typing import Any
 import msgspec
 
 from rivven_connect import Json
-
-INTEGER, REAL, TEXT, NUMERIC, ANY = "INTEGER", "REAL", "TEXT", "NUMERIC", ""
+from rivven_connect._sqlite import ANY, INTEGER, NUMERIC, REAL, TEXT
 
 _COLUMN_TYPES = {
     "integer": INTEGER,
@@ -55,18 +54,6 @@ def column_type(schema: Json) -> str:
     return (
         _COLUMN_TYPES.get(names[0], ANY) if len(names) == 1 and isinstance(names[0], str) else ANY
     )
-
-
-def affinity(declared: str) -> str:
-    """Return the affinity of a declared column type, by SQLite's own rules (section 3.1)."""
-    text = declared.upper()
-    if "INT" in text:
-        return INTEGER
-    if any(part in text for part in ("CHAR", "CLOB", "TEXT")):
-        return TEXT
-    if not text or "BLOB" in text:
-        return ANY
-    return REAL if any(part in text for part in ("REAL", "FLOA", "DOUB")) else NUMERIC
 
 
 def column_values(values: list[Json], kind: str, field: str) -> list[Json]:

@@ -7,8 +7,9 @@ import stat
 import threading
 from typing import BinaryIO
 
-from rivven_connect import ConnectorError, StreamState
-from rivven_connect.connectors.jsonl_source.position import Position
+from rivven_connect._errors import ConnectorError
+from rivven_connect._file_position import Position
+from rivven_connect._state import StreamState
 
 _BATCH_LINES, _BATCH_BYTES = 1_000, 1024 * 1024
 
@@ -20,10 +21,25 @@ class LineReader:
     caller was cancelled.
     """
 
-    def __init__(self, path: str, *, max_line_bytes: int, follow: bool) -> None:
+    def __init__(
+        self,
+        path: str,
+        *,
+        max_line_bytes: int,
+        follow: bool,
+        limit: str = "max_line_bytes",
+        unfinished: str = "let it be finished before it is read",
+    ) -> None:
+        """Return a reader of one file.
+
+        `limit` is the option that bounds a line, `unfinished` what to do about a file whose last
+        line was read before it was written to its end.
+        """
         self._path = path
         self._max_line_bytes = max_line_bytes
         self._follow = follow
+        self._limit = limit
+        self._unfinished = unfinished
         self._lock = threading.Lock()
         self._file: BinaryIO | None = None
         self._closed = False
@@ -41,7 +57,11 @@ class LineReader:
                 file.close()
                 return Position()
             self._file = file
-            position = Position.resumed(file.fileno(), self._path, saved) if saved else Position()
+            position = Position()
+            if saved:
+                position = Position.resumed(
+                    file.fileno(), self._path, saved, unfinished=self._unfinished
+                )
             self._offset = position.offset
             return position
 
@@ -80,7 +100,7 @@ class LineReader:
             if is_too_long and not lines:
                 raise ConnectorError.configuration(
                     f"the line at byte {self._offset} of {self._path} is longer than "
-                    f"{self._max_line_bytes} bytes; raise `max_line_bytes`"
+                    f"{self._max_line_bytes} bytes; raise `{self._limit}`"
                 )
             if not line or is_too_long or (self._follow and not line.endswith(b"\n")):
                 break

@@ -8,7 +8,10 @@ from typing import Self
 
 import msgspec
 
-from rivven_connect import ConnectorError, JsonObject, StreamState
+from rivven_connect._catalog import ConfiguredStream, SyncMode
+from rivven_connect._errors import ConnectorError
+from rivven_connect._json import JsonObject
+from rivven_connect._state import State, StreamState
 
 _SAMPLE_BYTES = 1_024
 _RESET = (
@@ -40,8 +43,8 @@ class Position(msgspec.Struct):
         return {"offset": self.offset, "fingerprint": self._fingerprint()}
 
     @classmethod
-    def resumed(cls, descriptor: int, path: str, saved: StreamState) -> Self:
-        """Return the saved position in the open file.
+    def resumed(cls, descriptor: int, path: str, saved: StreamState, *, unfinished: str) -> Self:
+        """Return the saved position in the open file; `unfinished` tells what a growing file needs.
 
         Raises:
             ConnectorError: the file is not the one that the position is of; says what to do.
@@ -64,17 +67,26 @@ class Position(msgspec.Struct):
                 f"{path} holds other bytes before byte {offset} than those that were read: it was "
                 f"replaced or rewritten; {_RESET}"
             )
-        found._require_line_start(path, os.pread(descriptor, 1, offset))
+        found._require_line_start(path, os.pread(descriptor, 1, offset), unfinished)
         return found
 
-    def _require_line_start(self, path: str, following: bytes) -> None:
+    def _require_line_start(self, path: str, following: bytes, unfinished: str) -> None:
         """Refuse to read the rest of a line whose beginning was taken for a whole one."""
         if self._tail and not self._tail.endswith(b"\n") and following not in {b"", b"\n", b"\r"}:
             raise ConnectorError.state(
-                f"the last line of {path} had no newline when it was read, and has grown since; set "
-                f"`follow: true` for a file that others are writing; {_RESET}"
+                f"the last line of {path} had no newline when it was read, and has grown since; "
+                f"{unfinished}; {_RESET}"
             )
 
     def _fingerprint(self) -> str:
         digest = hashlib.sha256(b"%d:%b%b" % (len(self._head), self._head, self._tail))
         return digest.hexdigest()[:32]
+
+
+def saved_place(chosen: ConfiguredStream, state: State | None) -> StreamState | None:
+    """Return where to go on in a file; None where a full refresh starts over."""
+    saved = state.get_stream(chosen.stream.full_name()) if state else None
+    starts_over = chosen.sync_mode is SyncMode.FULL_REFRESH
+    if saved is not None and starts_over and saved.get("complete", bool, False):
+        return None
+    return saved

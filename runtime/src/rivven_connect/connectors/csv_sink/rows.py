@@ -1,0 +1,146 @@
+"""Records as rows of text: texts in quotes, everything else without, null as nothing at all.
+
+So an empty text and null stay different, and so do the text "1" and the number.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from rivven_connect import EventType, Json, JsonObject, SourceEvent
+
+_encoder = msgspec.json.Encoder()
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+
+
+class Unfit(Exception):
+    """A record that cannot be a row; the text says why, without the record's values."""
+
+
+class RowFormat:
+    """How the rows of one file look."""
+
+    def __init__(
+        self,
+        columns: Sequence[str],
+        *,
+        delimiter: str,
+        ending: str,
+        extra_column: str | None,
+        type_column: str | None,
+        escape_formulas: bool,
+    ) -> None:
+        own = {extra_column, type_column} & set(columns)
+        self._fields = [None if name in own else name for name in columns]
+        self._known = frozenset(name for name in columns if name not in own)
+        self._columns = columns
+        self._extra, self._type = extra_column, type_column
+        self._delimiter, self._ending = delimiter, ending
+        self._escapes = escape_formulas
+
+    def head(self) -> bytes:
+        """Return the first record of a file: the names of the columns."""
+        cells = [self._text(name) for name in self._columns]
+        return f"{self._delimiter.join(cells)}{self._ending}".encode()
+
+    def row(self, event: SourceEvent) -> bytes:
+        """Return an event as a row.
+
+        Raises:
+            Unfit: something of it would be lost.
+        """
+        if event.event_type is EventType.DELETE and self._type is None:
+            raise Unfit("a delete would look like a record: the sink has no `type_column`")
+        record = event.after() if event.event_type is not EventType.DELETE else event.data
+        if not isinstance(record, dict):
+            raise Unfit("the record is no object, so it has no columns")
+        extra = self._extra_of(record)
+        cells = [
+            self._own(name, event, extra) if field is None else self._cell(record.get(field), field)
+            for name, field in zip(self._columns, self._fields, strict=True)
+        ]
+        text = self._delimiter.join(cells)
+        if not text:
+            raise Unfit("a row of one null would be a blank line, which readers skip")
+        try:
+            return f"{text}{self._ending}".encode()
+        except UnicodeEncodeError as error:
+            raise Unfit("a text holds half of a character") from error
+
+    def _extra_of(self, record: JsonObject) -> JsonObject:
+        if record.keys() <= self._known:
+            return {}
+        extra = {name: value for name, value in record.items() if name not in self._known}
+        if self._extra is None:
+            raise Unfit(
+                f"the file has no column {min(map(str, extra))!r}; name it in `columns` of a new file, "
+                "or an `extra_column` for such fields"
+            )
+        return extra
+
+    def _own(self, name: str, event: SourceEvent, extra: JsonObject) -> str:
+        if name == self._type:
+            return self._text(event.event_type.value)
+        return self._text(_json(extra, name)) if extra else ""
+
+    def _cell(self, value: Any, field: str) -> str:
+        if value is None:
+            return ""
+        if type(value) is str:
+            return self._text(value)
+        plain = _UNQUOTED.get(type(value))
+        if plain is not None:
+            return plain(value, field)
+        if isinstance(value, dict | list):
+            return self._text(_json(value, field))
+        return self._cell(_plain(value, field), field)
+
+    def _text(self, text: str) -> str:
+        if self._escapes and text.startswith(_FORMULA):
+            text = f"'{text}"
+        escaped = text.replace('"', '""')
+        return f'"{escaped}"'
+
+
+def _number(value: float, field: str) -> str:
+    if not math.isfinite(value):
+        raise Unfit(f"{field} is not a finite number")
+    return repr(value)
+
+
+_UNQUOTED: Mapping[type, Callable[[Any, str], str]] = {
+    bool: lambda value, _: "true" if value else "false",
+    int: lambda value, _: str(value),
+    float: _number,
+}
+
+
+def _json(value: Json, field: str) -> str:
+    """Return a list or an object as JSON."""
+    try:
+        raw = _encoder.encode(value)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise Unfit(f"{field} has no JSON form: {error}") from None
+    if b"null" in raw and not _is_finite(value):
+        raise Unfit(f"{field} holds a number that is not finite")
+    return raw.decode()
+
+
+def _plain(value: Any, field: str) -> Json:
+    """Return the JSON form of a date, a decimal, bytes and the like."""
+    try:
+        return msgspec.to_builtins(value)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise Unfit(f"{field} has no JSON form: {error}") from None
+
+
+def _is_finite(value: Any) -> bool:
+    if isinstance(value, float):
+        return math.isfinite(value)
+    if isinstance(value, dict):
+        return all(map(_is_finite, value.values()))
+    return not isinstance(value, list) or all(map(_is_finite, value))
