@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import inspect
 from collections.abc import AsyncGenerator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -106,14 +107,13 @@ class _StreamReader:
     ) -> None:
         stream = configured.stream
         spec = source.streams.find(stream.name, stream.namespace)
-        if spec is None:
-            raise ConnectorError.configuration(
-                f"{type(source).__name__} declares no stream {stream.full_name()!r}"
-            )
         saved = state.get_stream(stream.full_name())
+        if spec is not None:
+            self._hook = functools.partial(getattr(source, spec.hook), config)
+        else:
+            spec = StreamSpec.of(stream, hook="read_discovered")
+            self._hook = functools.partial(source.read_discovered, config, configured)
         self._spec: StreamSpec[Any] = spec
-        self._hook = getattr(source, spec.hook)
-        self._config = config
         self._sync_id = sync_id
         incremental = configured.sync_mode is SyncMode.INCREMENTAL and spec.cursor is not None
         start = saved.to_json() if saved else {}
@@ -129,7 +129,7 @@ class _StreamReader:
         """Yield the stream's batches, and its end."""
         if self._is_done:
             return
-        rows = as_rows(self._hook(self._config, self._cursor.first), self._spec.hook)
+        rows = as_rows(self._hook(self._cursor.first), self._spec.hook)
         async with Pump(rows) as pump:
             async for chunk in pump.chunks():
                 items = self._items(chunk)

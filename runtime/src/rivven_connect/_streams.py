@@ -37,6 +37,19 @@ class StreamSpec(msgspec.Struct, Generic[R], frozen=True, kw_only=True):
     cursor_order: str = "unordered"
     sync_modes: tuple[SyncMode, ...] = (SyncMode.FULL_REFRESH,)
 
+    @classmethod
+    def of(cls, stream: Stream, *, hook: str) -> StreamSpec[Any]:
+        """Return what a stream of the catalog says about itself, to be read by `hook`."""
+        return StreamSpec(
+            name=stream.name,
+            hook=hook,
+            namespace=stream.namespace,
+            primary_key=tuple(map(tuple, stream.source_defined_primary_key)),
+            cursor=stream.default_cursor_field,
+            cursor_order=stream.cursor_order,
+            sync_modes=tuple(stream.supported_sync_modes),
+        )
+
     def rows(self, value: Any) -> list[R]:
         """Return untyped JSON as records of this stream: a list of them, or one.
 
