@@ -16,10 +16,11 @@ from rivven_connect._catalog import ConfiguredCatalog, ConfiguredStream, SyncMod
 from rivven_connect._checks import CheckResult, CheckResultBuilder
 from rivven_connect._cursor import COMPLETE, CursorTracker
 from rivven_connect._errors import ConnectorError
+from rivven_connect._events import EventType, SourceEvent
 from rivven_connect._events import state as state_event
 from rivven_connect._json import JsonObject
 from rivven_connect._pump import Pump, as_rows
-from rivven_connect._state import State
+from rivven_connect._state import State, StreamState
 from rivven_connect._streams import StreamSpec
 from rivven_connect._together import read_together
 
@@ -76,22 +77,55 @@ async def read_streams(
 
     A sync is one pass over all of them. Streams without resume points inside a sync mark their end
     with its number, so that a crash in a later stream does not repeat them. With `isolate`, a
-    failing stream does not end the others.
+    failing stream does not end the others. A source that polls begins a sync some time after the
+    end of the last one, and goes on where that ended.
 
     Raises:
         Exception: what the first failing hook raised; with `isolate`, when the others are done.
     """
-    known = state or State()
+    known = State()
+    known.merge(state or State())
+    while True:
+        sync = _read_once(source, config, catalog, known, concurrency=concurrency, isolate=isolate)
+        pause_ms = source.poll_interval_ms(config)
+        # Closed here and not by the garbage collector, which would close a hook after its source.
+        async with contextlib.aclosing(sync) as items:
+            async for item in items:
+                if pause_ms is not None:
+                    _note(known, item)
+                yield item
+        if pause_ms is None:
+            return
+        await asyncio.sleep(pause_ms / 1000)
+
+
+async def _read_once(
+    source: Source[Any],
+    config: Any,
+    catalog: ConfiguredCatalog,
+    known: State,
+    *,
+    concurrency: int,
+    isolate: bool,
+) -> AsyncGenerator[Item, None]:
+    """Yield the items of one sync, and its end."""
     sync_id = (known.get_global_as(FINISHED, int) or 0) + 1
     readers = [_StreamReader(source, config, one, known, sync_id) for one in catalog.streams]
     marks_end = any(reader.marks_end for reader in readers)
     streams = [reader.read() for reader in readers]
-    # Closed here and not by the garbage collector, which would close a hook after its source.
     async with contextlib.aclosing(read_together(streams, concurrency, isolate=isolate)) as items:
         async for item in items:
             yield item
     if marks_end or any(reader.marks_end for reader in readers):
         yield state_event({FINISHED: sync_id})
+
+
+def _note(known: State, item: Item) -> None:
+    """Enter the state that an item carries, as the store will have it."""
+    if isinstance(item, SourceEvent) and item.event_type is EventType.STATE:
+        known.set_global_from(item.data)
+    elif isinstance(item, EventBatch) and item.state is not None:
+        known.set_stream(StreamState(item.full_name(), item.state))
 
 
 class _StreamReader:
