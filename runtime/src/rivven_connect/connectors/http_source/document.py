@@ -18,6 +18,8 @@ from rivven_connect.http import HttpResponse
 MISSING: Final = object()
 """No value; not even null."""
 
+_NO_CONTENT = 204
+
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _value = msgspec.json.Decoder().decode
 
@@ -39,8 +41,7 @@ class Document:
         self._found: dict[str, Json] = {}
         self._members: dict[str, msgspec.Raw] | None = None
         self._whole: Json = MISSING
-        if answer.status == 204:
-            self._whole = None
+        if answer.status == _NO_CONTENT:
             return
         try:
             self._members = answer.decoded(lambda body: _members(_without_mark(body)))
@@ -53,7 +54,9 @@ class Document:
         return len(self.answer.body)
 
     def at(self, steps: Sequence[str]) -> Any:
-        """Return the value at the steps of a pointer, or `MISSING`."""
+        """Return the value at the steps of a pointer, or `MISSING`; null where there is no content."""
+        if self.answer.status == _NO_CONTENT:
+            return None
         if self._members is None or not steps:
             return _walk(self._decode(), steps)
         first, *rest = steps

@@ -93,15 +93,15 @@ def endpoints_of(config: HttpSourceConfig) -> list[Endpoint]:
         ConnectorError: two have one name.
     """
     if config.streams is None:
-        return [_endpoint(config, StreamOptions(name=config.stream, schema_=config.schema_))]
-    found = [_endpoint(config, one) for one in config.streams]
+        return [_endpoint(config, StreamOptions(name=config.stream), config.schema_)]
+    found = [_endpoint(config, one, one.schema_) for one in config.streams]
     names = [one.name for one in found]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise ConnectorError.configuration(f"two streams are called {twice[0]!r}")
     return found
 
 
-def _endpoint(config: HttpSourceConfig, own: StreamOptions) -> Endpoint:
+def _endpoint(config: HttpSourceConfig, own: StreamOptions, schema: JsonObject | None) -> Endpoint:
     records = config.records if own.records is None else own.records
     named = {name.lower() for name in (*config.headers, *config.public_headers)}
     return Endpoint(
@@ -118,7 +118,7 @@ def _endpoint(config: HttpSourceConfig, own: StreamOptions) -> Endpoint:
         pagination=own.pagination or config.pagination or NoPages(type="none"),
         cursor=own.cursor or config.cursor,
         primary_key=tuple(own.primary_key or config.primary_key or ()),
-        schema=own.schema_ or {},
+        schema=schema or {},
     )
 
 
