@@ -129,7 +129,7 @@ class HttpApi:
                 found = {"data": records[start : start + size], "meta": {"next": more}}
                 return web.json_response(found)
             case "link" | "next":
-                start = int(given.get("at", 0))
+                start = int(request.query.get("at", 0))
                 more = str(request.rel_url.update_query(at=str(start + size)))
                 is_last = start + size >= len(records)
                 page = records[start : start + size]

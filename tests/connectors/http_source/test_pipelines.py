@@ -50,7 +50,7 @@ def run(plan: Any) -> Any:
         store.close()
 
 
-def written(folder: Path) -> list[int]:
+def written(folder: Path) -> list[Any]:
     lines = (folder / "out.jsonl").read_text().splitlines()
     return [json.loads(line)["id"] for line in lines]
 
@@ -118,7 +118,7 @@ def test_a_wait_in_place_commits_what_was_read(tmp_path: Path, api: HttpApi, cur
         return None
 
     api.intercept = intercept
-    more = {"cursor": cursor} if cursor else {}
+    more: dict[str, Any] = {"cursor": cursor} if cursor else {}
     run(pipeline(tmp_path, stream(api, retry_count=100, max_retry_after_ms=50, **more)))
     assert written(tmp_path) == list(range(47)), "each once: nothing was read again"
     assert seen[-1] == 20
@@ -134,7 +134,7 @@ def test_the_next_run_goes_on_and_reads_only_what_is_new(tmp_path: Path, api: Ht
 
 @pytest.mark.parametrize("order", ["ascending", "unordered", "full"])
 def test_what_stops_a_run_loses_nothing(tmp_path: Path, api: HttpApi, order: str) -> None:
-    more = {} if order == "full" else {"cursor": {**ASCENDING, "order": order}}
+    more: dict[str, Any] = {} if order == "full" else {"cursor": {**ASCENDING, "order": order}}
     Faults(api, "4", web.Response(status=403))
     plan = pipeline(tmp_path, stream(api, **more))
     with pytest.raises(RivvenError, match="HTTP 403") as caught:

@@ -7,7 +7,7 @@ import re
 from rivven_connect.http._message import HttpResponse
 
 _LINK = re.compile(
-    r'<(?P<target>[^<>"\s]*)>(?P<parameters>(?:\s*;\s*[\w!#$&+.^`|~*-]+\s*(?:=\s*(?:"[^"]*"|[^\s;,"]*))?)*)'
+    r'<(?P<target>[^<>"\s]+)>(?P<parameters>(?:\s*;\s*[\w!#$&+.^`|~*-]+\s*(?:=\s*(?:"[^"]*"|[^\s;,"]*))?)*)'
 )
 _REL = re.compile(r';\s*rel\s*=\s*(?:"([^"]*)"|([^\s;,"]*))', re.IGNORECASE)
 
