@@ -205,14 +205,15 @@ class HttpClient:
                     return _redirected(answer, request)
                 raise await _refusal(answer, request)
         finally:
-            _log.debug(
-                "%s: %s in %.0f ms, %d bytes sent, %d received",
-                request.where,
-                status,
-                (loop.time() - started) * 1000,
-                len(request.body or b""),
-                received,
-            )
+            if _log.isEnabledFor(logging.DEBUG):  # the text costs more than the rest of a request
+                _log.debug(
+                    "%s: %s in %.0f ms, %d bytes sent, %d received",
+                    request.where,
+                    status,
+                    (loop.time() - started) * 1000,
+                    len(request.body or b""),
+                    received,
+                )
 
     async def _body(
         self, answer: aiohttp.ClientResponse, request: Request, *, wants_body: bool
@@ -224,7 +225,7 @@ class HttpClient:
             return b"", len(start)
         encoding = answer.headers.get("Content-Encoding", "")
         limit = self._limits.max_body_bytes
-        return await read_body(chunks, encoding, limit, where=request.where)
+        return await read_body(chunks, encoding, limit, where=request)
 
 
 def _redirected(answer: aiohttp.ClientResponse, request: Request) -> URL:

@@ -82,6 +82,9 @@ class Request:
         """Method and URL as messages and logs show them."""
         return f"{self.method} {shown(self.url)}"
 
+    def __str__(self) -> str:
+        return self.where
+
     @property
     def private(self) -> set[str]:
         """What was sent and must not be shown if the other side repeats it."""
