@@ -11,15 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from rivven_connect._batch import Item
+from rivven_connect._batch import EventBatch, Item
 from rivven_connect._catalog import ConfiguredCatalog, ConfiguredStream, SyncMode
 from rivven_connect._checks import CheckResult, CheckResultBuilder
 from rivven_connect._cursor import COMPLETE, CursorTracker
+from rivven_connect._events import EventType, SourceEvent
 from rivven_connect._events import state as state_event
 from rivven_connect._json import Json
 from rivven_connect._partitions import PartitionedReader, require_unambiguous
 from rivven_connect._rows import RowBatches
-from rivven_connect._state import State
+from rivven_connect._state import State, StreamState
 from rivven_connect._streams import StreamSpec
 from rivven_connect._together import read_together
 
@@ -76,12 +77,38 @@ async def read_streams(
 
     A sync is one pass over all of them. Streams without resume points inside a sync mark their end
     with its number, so that a crash in a later stream does not repeat them. With `isolate`, a
-    failing stream does not end the others.
+    failing stream does not end the others. A source that polls begins a sync some time after the
+    end of the last one, and goes on where that ended.
 
     Raises:
         Exception: what the first failing hook raised; with `isolate`, when the others are done.
     """
-    known = state or State()
+    known = State()
+    known.merge(state or State())
+    while True:
+        sync = _read_once(source, config, catalog, known, concurrency=concurrency, isolate=isolate)
+        pause_ms = source.poll_interval_ms(config)
+        # Closed here and not by the garbage collector, which would close a hook after its source.
+        async with contextlib.aclosing(sync) as items:
+            async for item in items:
+                if pause_ms is not None:
+                    _note(known, item)
+                yield item
+        if pause_ms is None:
+            return
+        await asyncio.sleep(pause_ms / 1000)
+
+
+async def _read_once(
+    source: Source[Any],
+    config: Any,
+    catalog: ConfiguredCatalog,
+    known: State,
+    *,
+    concurrency: int,
+    isolate: bool,
+) -> AsyncGenerator[Item, None]:
+    """Yield the items of one sync, and its end."""
     sync_id = (known.get_global_as(FINISHED, int) or 0) + 1
     readers = [_reader(source, config, one, known, sync_id) for one in catalog.streams]
     marks_end = any(reader.marks_end for reader in readers)
@@ -130,6 +157,15 @@ def _is_partitioned(source: Source[Any]) -> bool:
     from rivven_connect._source import Source  # noqa: PLC0415  # it imports this module
 
     return type(source).plan is not Source.plan and source.spec().partitioned
+
+
+def _note(known: State, item: Item) -> None:
+    """Enter the state that an item carries, as the store will have it."""
+    if isinstance(item, SourceEvent) and item.event_type is EventType.STATE:
+        known.set_global_from(item.data)
+    elif isinstance(item, EventBatch) and item.state is not None:
+        name = f"{item.full_name()}/{item.partition}" if item.partition else item.full_name()
+        known.set_stream(StreamState(name, item.state))
 
 
 class _StreamReader:

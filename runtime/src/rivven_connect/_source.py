@@ -11,7 +11,7 @@ from rivven_connect._batch import Item
 from rivven_connect._catalog import Catalog, ConfiguredCatalog, ConfiguredStream
 from rivven_connect._checks import CheckResult
 from rivven_connect._connector import Connector
-from rivven_connect._errors import HookMissing
+from rivven_connect._errors import ConnectorError, HookMissing
 from rivven_connect._json import Json
 from rivven_connect._state import State
 from rivven_connect._streams import Records, StreamSet
@@ -70,6 +70,13 @@ class Source(Connector[ConfigT], ABC):
         raise ConnectorError.configuration(
             f"{type(self).__name__} declares no stream {chosen.stream.full_name()!r}"
         )
+
+    def poll_interval_ms(self, config: ConfigT) -> float | None:
+        """Return how long after one pass over the streams the next begins; None ends after one.
+
+        Only for streams that are read through hooks.
+        """
+        return None
 
     async def acknowledge(self, config: ConfigT, state: State) -> None:
         """Tell the outside world that everything up to `state` is durable.
