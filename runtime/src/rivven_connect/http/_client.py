@@ -47,6 +47,8 @@ class HttpLimits(msgspec.Struct, frozen=True, kw_only=True):
     max_headers: int = 128
     max_redirects: int = 5
     max_connections: int = 20
+    keepalive_ms: int = 15_000
+    """Unused connections are closed after this; most servers wait longer, so theirs are seldom stale."""
 
 
 class HttpClient:
