@@ -125,7 +125,7 @@ class RecordWriter:
                     attempt.counts.bytes += result.bytes_written
                     return ()
                 events = events_of(chunk)
-                if len(result.failed_records) < result.records_failed:
+                if result.failed_events or len(result.failed_records) < result.records_failed:
                     return events
                 result = named(result, events)
                 verdict = judge(result, events, order_safe=self._plan.spec.order_safe)
