@@ -136,7 +136,7 @@ class HttpClient:
         request = Request(
             method=method,
             url=resolve(self._base, url) if url else self._base,
-            headers=merged_headers(self._headers, headers or {}),
+            headers=merged_headers(self._headers, headers) if headers else self._headers,
             body=body,
             deadline=asyncio.get_running_loop().time() + budget_ms / 1000,
         )
@@ -168,14 +168,15 @@ class HttpClient:
                     return _redirected(answer, request)
                 raise await _refusal(answer, request)
         finally:
-            _log.debug(
-                "%s: %s in %.0f ms, %d bytes sent, %d received",
-                request.where,
-                status,
-                (loop.time() - started) * 1000,
-                len(request.body or b""),
-                received,
-            )
+            if _log.isEnabledFor(logging.DEBUG):
+                _log.debug(
+                    "%s: %s in %.0f ms, %d bytes sent, %d received",
+                    request.where,
+                    status,
+                    (loop.time() - started) * 1000,
+                    len(request.body or b""),
+                    received,
+                )
 
     async def _body(
         self, answer: aiohttp.ClientResponse, request: Request, *, wants_body: bool

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 
 from rivven_connect import ConnectorError, RecordError, RetryableError, SourceEvent
 from rivven_connect.connectors.http_webhook_sink._generated import HttpWebhookSinkConfig
-from rivven_connect.connectors.http_webhook_sink.keys import Keys
 from rivven_connect.connectors.http_webhook_sink.outcomes import Outcomes
 from rivven_connect.connectors.http_webhook_sink.payload import idempotency_key, join_records
 from rivven_connect.connectors.http_webhook_sink.sending import Sender
@@ -24,7 +23,7 @@ class Load:
     records: Sequence[bytes]
     urls: Sequence[str] | None = None
     """Where each goes; None where all go to the one URL."""
-    keys: Sequence[Keys] | None = None
+    keys: Sequence[Hashable] | None = None
     """What each is about; None where nothing is known, or it does not matter."""
     events: Sequence[SourceEvent] = ()
     """What they were made of, where a request needs to know."""
@@ -99,7 +98,10 @@ class Delivery:
     async def _post(self, request: Places) -> int:
         """Send one request; return how many bytes it took."""
         load, config = self._load, self._config
-        records = [load.records[place] for place in request]
+        if isinstance(request, range):
+            records = load.records[request.start : request.stop]
+        else:
+            records = [load.records[place] for place in request]
         url = load.urls[request[0]] if load.urls is not None else ""
         headers = {}
         if config.idempotency_header:

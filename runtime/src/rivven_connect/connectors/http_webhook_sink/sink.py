@@ -6,6 +6,7 @@ At least once: where the answer stays out, the receiver may have the records, an
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from rivven_connect import (
     BatchConfig,
@@ -22,11 +23,16 @@ from rivven_connect.connectors.http_webhook_sink._generated import (
     HttpWebhookSinkConfig,
 )
 from rivven_connect.connectors.http_webhook_sink.delivery import Delivery, Load
-from rivven_connect.connectors.http_webhook_sink.keys import KeyReader, Keys
+from rivven_connect.connectors.http_webhook_sink.keys import KeyReader
 from rivven_connect.connectors.http_webhook_sink.outcomes import Outcomes
 from rivven_connect.connectors.http_webhook_sink.payload import UNENCODABLE, encode_record
 from rivven_connect.connectors.http_webhook_sink.sending import Sender
 from rivven_connect.connectors.http_webhook_sink.urls import UrlTemplate
+
+_ENOUGH_REQUESTS: Final = 40
+"""Of a write: behind each there is a checkpoint, which costs as much as several of them."""
+_MOST_ROUNDS: Final = 10
+"""Of requests one behind the other: whoever stops the pipeline waits for them."""
 
 
 class HttpWebhookSink(HttpWebhookSinkBase):
@@ -55,9 +61,16 @@ class HttpWebhookSink(HttpWebhookSinkBase):
             await sender.close()
 
     def batch_config(self, config: HttpWebhookSinkConfig) -> BatchConfig:
-        """Return limits that make one write of as many full requests as may be sent at once."""
+        """Return limits of a write: one full request is enough, and more may be there."""
         limits = super().batch_config(config)
-        return limits.replace(max_records=limits.max_records * config.max_concurrency)
+        at_once = config.max_concurrency
+        requests = max(at_once, min(_MOST_ROUNDS * at_once, _ENOUGH_REQUESTS))
+        if config.rate_limit_rps:
+            # No write is to take much longer than a second.
+            requests = max(1, min(requests, round(config.rate_limit_rps)))
+        return limits.replace(
+            enough_records=config.batch_size, max_records=config.batch_size * requests
+        )
 
     async def check_endpoint_reachable(self, config: HttpWebhookSinkConfig) -> None:
         """Return if the URL answers a HEAD request, or says that it takes none."""
@@ -128,7 +141,9 @@ class HttpWebhookSink(HttpWebhookSinkBase):
         template = self._template
         records: list[bytes] = []
         urls: list[str] = []
-        keys: list[Keys] = []
+        keys = self._keys.of_batches(batches) if self._keys is not None else None
+        if self._keys is not None and keys is None:
+            return None
         for batch in batches:
             records += batch.lines().split(b"\n")
             records.pop()  # what is behind the last line's end
@@ -138,16 +153,11 @@ class HttpWebhookSink(HttpWebhookSinkBase):
                 except RecordError:
                     return None
                 urls += [url] * len(batch)
-            if self._keys is not None:
-                found = self._keys.of_batch(batch)
-                if found is None:
-                    return None
-                keys += found
         return Load(
             places=range(len(records)),
             records=records,
             urls=urls if template.names else None,
-            keys=None if self._keys is None else keys,
+            keys=keys,
         )
 
     def _require_sender(self) -> Sender:

@@ -7,10 +7,10 @@ those of the records in one write.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from typing import TypeAlias
 
-from rivven_connect.connectors.http_webhook_sink.keys import Keys
+from rivven_connect.connectors.http_webhook_sink.keys import distinct
 
 Places: TypeAlias = Sequence[int]
 """The records of one request, in the order of the write."""
@@ -18,7 +18,7 @@ Places: TypeAlias = Sequence[int]
 
 def plan_waves(
     urls: Sequence[str] | None,
-    keys: Sequence[Keys] | None,
+    keys: Sequence[Hashable] | None,
     count: int,
     *,
     batch_size: int,
@@ -68,15 +68,15 @@ def _runs(urls: Sequence[str]) -> list[Places]:
     return found
 
 
-def _are_apart(groups: Sequence[Places], keys: Sequence[Keys]) -> bool:
+def _are_apart(groups: Sequence[Places], keys: Sequence[Hashable]) -> bool:
     """Whether no two groups have a key in common."""
     found = [_keys_of(group, keys) for group in groups]
     return sum(map(len, found)) == len(set().union(*found))
 
 
-def _waves(requests: Sequence[Places], keys: Sequence[Keys]) -> Iterator[list[Places]]:
+def _waves(requests: Sequence[Places], keys: Sequence[Hashable]) -> Iterator[list[Places]]:
     wave: list[Places] = []
-    taken: set[bytes] = set()
+    taken: set[Hashable] = set()
     for request in requests:
         own = _keys_of(request, keys)
         if not taken.isdisjoint(own):
@@ -88,5 +88,7 @@ def _waves(requests: Sequence[Places], keys: Sequence[Keys]) -> Iterator[list[Pl
         yield wave
 
 
-def _keys_of(places: Places, keys: Sequence[Keys]) -> set[bytes]:
-    return set(itertools.chain.from_iterable(keys[place] for place in places))
+def _keys_of(places: Places, keys: Sequence[Hashable]) -> set[Hashable]:
+    if isinstance(places, range):
+        return distinct(keys[places.start : places.stop])
+    return distinct(keys[place] for place in places)
