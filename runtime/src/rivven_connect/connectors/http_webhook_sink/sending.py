@@ -6,7 +6,7 @@ import asyncio
 import gzip
 import hmac
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from rivven_connect import (
@@ -34,7 +34,14 @@ _FOLDER_REACHED: Final = _REACHED | {400, 404, 410}
 class Sender:
     """Sends what one config wants sent."""
 
-    def __init__(self, config: HttpWebhookSinkConfig, template: UrlTemplate) -> None:
+    def __init__(
+        self,
+        config: HttpWebhookSinkConfig,
+        template: UrlTemplate,
+        *,
+        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+    ) -> None:
+        self._sleep = sleep
         self._config = config
         self._template = template
         self._retries = _retries(config)
@@ -102,7 +109,7 @@ class Sender:
                     raise
                 if not guard.should_retry(error):
                     raise
-                await asyncio.sleep(guard.record_attempt(error) / 1000)
+                await self._sleep(guard.record_attempt(error) / 1000)
             else:
                 return len(body)
 
