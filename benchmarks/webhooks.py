@@ -28,7 +28,7 @@ class Receiver:
 
     def __init__(self) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, str(pipelines.WORKLOADS / "webhook_receiver.py")],
+            [sys.executable, str(pipelines.WORKLOADS / "counting_receiver.py")],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )

@@ -29,4 +29,5 @@ async def main(count: int, batch: int, at_once: int, url: str) -> None:
         await asyncio.gather(*(work(starts) for _ in range(at_once)))
 
 
-asyncio.run(main(*map(int, sys.argv[1:4]), sys.argv[4]))
+_count, _batch, _at_once = map(int, sys.argv[1:4])
+asyncio.run(main(_count, _batch, _at_once, sys.argv[4]))
