@@ -83,8 +83,9 @@ async def test_what_may_pass_is_named_and_what_arrived_is_not_sent_again(whole: 
             events = [SourceEvent.record("orders", row) for row in rows]
             result = await write(server, events, batch_size=1, include_metadata=False)
     assert failed(result) == {1: True, 2: False}
-    named = [*result.failed_records, *result.failed_events]
-    assert [one.retry_after for one in named] == [7.0, None]
+    waits = [one.retry_after for one in result.failed_records]
+    waits += [one.retry_after for one in result.failed_events]
+    assert waits == [7.0, None]
     assert sorted(n for row in ids(server) for n in row) == [0, 1, 2, 3]
     assert result.records_written == 2
 
