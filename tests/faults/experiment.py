@@ -39,6 +39,8 @@ class SinkKind:
     """Stream -> state, as a sink that commits checkpoints has it; there it wins over the store's."""
     receiver: bool = False
     """Whether it needs the HTTP receiver, whose address takes the place of `URL` in the block."""
+    ordered: bool = True
+    """Whether it keeps the order of records with different keys."""
 
 
 @dataclass
@@ -218,6 +220,7 @@ class Experiment:
                 kind.name: Sunk(
                     keys=kind.keys(self.folder),
                     level=kind.level,
+                    ordered=kind.ordered,
                     dead_letters=self._letters(f"{kind.name}-letters.jsonl"),
                 )
                 for kind in self.sinks

@@ -132,6 +132,16 @@ HTTP = SinkKind(
     keys=_from_receiver,
     receiver=True,
 )
+HTTP_AT_ONCE = dataclasses.replace(
+    HTTP,
+    name="http_at_once",
+    block={
+        "connector": "http-webhook",
+        "config": {"url": "URL", "batch_size": 3, "max_concurrency": 4},
+        "batch": _BATCH,
+    },
+    ordered=False,
+)
 PACED = SinkKind(
     name="paced",
     level=Level.L1,
