@@ -105,6 +105,8 @@ def _without_answer(text: str) -> tuple[Maker, str]:
         return ConnectorError.io, found[1] if found else "the file system refuses it"
     if "BadScheme" in text:
         return ConnectorError.configuration, "plain http is used only if `endpoint` says so"
+    if "received redirect without location" in text.lower():  # S3 leaves it out
+        return ConnectorError.configuration, _ELSEWHERE
     if "certificate" in text.lower():
         return ConnectorError.configuration, "the certificate is not trusted"
     kind = _HTTP_KIND.search(text)

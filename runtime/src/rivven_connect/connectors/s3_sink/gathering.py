@@ -8,7 +8,7 @@ from typing import Protocol
 
 import msgspec
 
-from rivven_connect import ConnectorError, Json
+from rivven_connect import ConnectorError, EventBatch, Json
 from rivven_connect._json import UNENCODABLE, encode_json, encode_lines
 
 MOST_COLUMNS = 2_000
@@ -161,12 +161,16 @@ def json_lines(records: list[Json]) -> bytes:
     Raises:
         ConnectorError: one of them cannot be written as JSON.
     """
-    try:
-        return encode_lines(records)
-    except UNENCODABLE as error:
-        raise ConnectorError.serialization(
-            f"the record cannot be written as JSON: {error}"
-        ) from error
+    return _encoded(lambda: encode_lines(records))
+
+
+def lines_of(batch: EventBatch) -> bytes:
+    """Return the batch's records as JSON Lines, as the engine has encoded them if it has.
+
+    Raises:
+        ConnectorError: one of them cannot be written as JSON.
+    """
+    return _encoded(batch.lines)
 
 
 def compressed(content: bytes, compression: str) -> bytes:
@@ -178,6 +182,15 @@ def compressed(content: bytes, compression: str) -> bytes:
 
         return zstandard.ZstdCompressor(level=_ZSTD_LEVEL).compress(content)
     return content
+
+
+def _encoded(encode: Encode) -> bytes:
+    try:
+        return encode()
+    except UNENCODABLE as error:
+        raise ConnectorError.serialization(
+            f"the record cannot be written as JSON: {error}"
+        ) from error
 
 
 def _later(finish: Callable[..., bytes], *arguments: object) -> Encode:

@@ -24,6 +24,7 @@ from rivven_connect.connectors.s3_sink.gathering import (
     compressed,
     csv_row,
     json_lines,
+    lines_of,
 )
 from rivven_connect.connectors.s3_sink.places import by_folder, stream_folder, time_folder
 
@@ -80,7 +81,7 @@ class RecordForm:
         elif self._is_csv or self._config.partition_fields:
             records = batch.rows()
         else:
-            lines = batch.lines()
+            lines = lines_of(batch)
             folder = self._folder(stream, batch.timestamp, "")
             yield Taken(stream, folder, lines, len(batch), len(lines))
             return

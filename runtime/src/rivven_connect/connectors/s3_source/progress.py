@@ -52,10 +52,7 @@ class Progress:
         found._seen = dict(saved.get("seen", dict[str, int]) or {})
         found._reading = dict(saved.get("reading", dict) or {})
         horizon = saved.get("horizon", str)
-        try:
-            found._horizon = (horizon and datetime.datetime.fromisoformat(horizon)) or None
-        except ValueError:
-            raise ConnectorError.state("`horizon` in the saved state is no time") from None
+        found._horizon = None if horizon is None else _moment(horizon)
         return found
 
     def pending(self, listed: Iterable[StoredObject]) -> list[StoredObject]:
@@ -122,6 +119,13 @@ class Progress:
         if self._seen.get(name, -1) < at:
             self._seen[name] = at
             self._given = None
+
+
+def _moment(text: str) -> datetime.datetime:
+    try:
+        return datetime.datetime.fromisoformat(text)
+    except ValueError:
+        raise ConnectorError.state("`horizon` in the saved state is no time") from None
 
 
 def _name(stored: StoredObject) -> str:
