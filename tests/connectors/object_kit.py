@@ -47,7 +47,7 @@ class Content:
             client_options={"allow_http": True},
         )
 
-    def keys(self) -> list[str]:
+    def listed(self) -> list[str]:
         """Return all keys, in order."""
         return sorted(meta["path"] for page in obstore.list(self._store) for meta in page)
 
@@ -65,7 +65,7 @@ class Content:
 
     def all(self) -> dict[str, bytes]:
         """Return all objects by key."""
-        return {key: self.get(key) for key in self.keys()}
+        return {key: self.get(key) for key in self.listed()}
 
     def uploads(self) -> str:
         """Return what the server says of uploads that are neither ended nor given up."""
@@ -103,11 +103,14 @@ class Proxy:
                 with contextlib.suppress(ConnectionError):
                     super().handle_one_request()
 
+            def __getattr__(self, name: str) -> Any:
+                if not name.startswith("do_"):
+                    raise AttributeError(name)
+                return self._answer
+
             def _answer(self) -> None:
                 length = int(self.headers.get("Content-Length") or 0)
                 proxy._pass(self, self.rfile.read(length))
-
-            do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = _answer
 
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True

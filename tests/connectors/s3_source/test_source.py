@@ -341,6 +341,11 @@ async def started(source: S3Source, config: S3SourceConfig, state: JsonObject | 
     return source.read(config, catalog, State({"records": state}) if state else None)
 
 
+async def gathered(items: Any, found: list[EventBatch]) -> None:
+    async for item in items:
+        found += [item]
+
+
 async def test_an_object_that_changes_while_it_is_read_is_an_error(
     content: Content, configured: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -404,17 +409,13 @@ async def test_a_server_that_breaks_in_the_middle_loses_nothing(
             return spoiled if "/1.jsonl" in request.target else None
 
         proxy.spoil = spoil
-        found: list[int] = []
-        state = None
+        found: list[EventBatch] = []
         with pytest.raises(ConnectorError) as caught:
-            async for item in await started(S3Source(), config):
-                found += [row["id"] for row in item.rows()]
-                state = item.state or state
+            await gathered(await started(S3Source(), config), found)
         assert caught.value.retryable
         proxy.spoil = lambda _: None
-        async for item in await started(S3Source(), config, state):
-            found += [row["id"] for row in item.rows()]
-    assert found == list(range(9_000))
+        await gathered(await started(S3Source(), config, found[-1].state), found)
+    assert [row["id"] for item in found for row in item.rows()] == list(range(9_000))
 
 
 async def test_a_full_refresh_starts_over_when_it_came_to_its_end(

@@ -7,7 +7,7 @@ status and the name of the error are repeated.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from obstore.exceptions import (
     AlreadyExistsError,
@@ -44,6 +44,11 @@ _BUSY = frozenset(("SlowDown", "ServerBusy", "TooManyRequests", "RequestLimitExc
 _REFUSED = "the credentials are refused"
 _MISSING = "there is no such bucket or object"
 _ELSEWHERE = "the bucket is elsewhere; are region and endpoint right?"
+_REFUSALS = {
+    "badscheme": "plain http is used only if `endpoint` says so",
+    "received redirect without location": _ELSEWHERE,  # S3 leaves it out
+    "certificate": "the certificate is not trusted",
+}
 _WRONG = {301: _ELSEWHERE, 302: _ELSEWHERE, 307: _ELSEWHERE, 308: _ELSEWHERE}
 
 Maker = Callable[[str], ConnectorError]
@@ -60,6 +65,11 @@ _BY_CLASS: tuple[tuple[type | tuple[type, ...], Maker, str], ...] = (
     (AlreadyExistsError, ConnectorError.transient, "another request is changing the object"),
     (ValueError, FatalError, "a part of the key is empty, of dots alone, or illegal otherwise"),
 )
+
+_BROKEN: Mapping[str, tuple[Maker, str]] = {
+    "Timeout": (ConnectorError.timeout, "no whole answer in time"),
+    "Connect": (ConnectorError.connection, "the store cannot be reached"),
+}
 
 
 def mapped(error: Exception, where: str) -> ConnectorError:
@@ -103,20 +113,11 @@ def _without_answer(text: str) -> tuple[Maker, str]:
     if text.startswith("Generic LocalFileSystem error"):
         found = _SYSTEM_TEXT.search(text)
         return ConnectorError.io, found[1] if found else "the file system refuses it"
-    if "BadScheme" in text:
-        return ConnectorError.configuration, "plain http is used only if `endpoint` says so"
-    if "received redirect without location" in text.lower():  # S3 leaves it out
-        return ConnectorError.configuration, _ELSEWHERE
-    if "certificate" in text.lower():
-        return ConnectorError.configuration, "the certificate is not trusted"
+    for part, reason in _REFUSALS.items():
+        if part in text.lower():
+            return ConnectorError.configuration, reason
     kind = _HTTP_KIND.search(text)
-    match kind[1] if kind else "":
-        case "Timeout":
-            return ConnectorError.timeout, "no whole answer in time"
-        case "Connect":
-            return ConnectorError.connection, "the store cannot be reached"
-        case _:
-            return ConnectorError.connection, "the connection broke"
+    return _BROKEN.get(kind[1] if kind else "", (ConnectorError.connection, "the connection broke"))
 
 
 def _number(found: re.Match[str] | None) -> int | None:
