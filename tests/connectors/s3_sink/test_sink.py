@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import datetime
 import gzip
 import io
@@ -231,6 +232,15 @@ async def test_folders_of_time_are_those_of_the_events_in_utc(
     now = datetime.datetime.now(datetime.UTC).year
     assert {f"{day}/hour=01/c=y", f"{day}/hour=02/c=y"} < folders_of(content)
     assert any(folder.startswith(f"s/year={now}/") for folder in folders_of(content))
+    before = set(content.listed())
+    mixed = batch([{"c": n} for n in range(4)], timestamps=[NOON, later, NOON, later])
+    mixed = dataclasses.replace(mixed, event_types=[EventType.INSERT] * 4)
+    await written(configured(format=format_, partitioning="hour"), mixed)
+    found = {key: rows_of(key, content.get(key)) for key in set(content.listed()) - before}
+    assert {key.split("/")[-2]: [int(row["c"]) for row in rows] for key, rows in found.items()} == {
+        "hour=01": [0, 2],
+        "hour=02": [1, 3],
+    }
     config = configured(format=format_, partitioning="day", prefix="days")
     await written(config, batch([{"c": "x"}], timestamp=NOON))
     assert f"days/{day}" in folders_of(content)

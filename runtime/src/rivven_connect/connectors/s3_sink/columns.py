@@ -15,7 +15,7 @@ from rivven_connect._arrow.gathering import Gathered
 from rivven_connect._arrow.tables import columns_of, fit_events
 from rivven_connect.connectors.s3_sink._generated import S3SinkConfig
 from rivven_connect.connectors.s3_sink.gathering import Encode
-from rivven_connect.connectors.s3_sink.places import by_folder, time_folder
+from rivven_connect.connectors.s3_sink.places import by_folder, by_time, time_folder
 from rivven_connect.connectors.s3_sink.taking import Taken, folder
 
 
@@ -37,7 +37,13 @@ class ColumnsForm:
         """Yield the columns of a batch."""
         stream = batch.full_name()
         columns = columns_of(batch, self._schemas.get(stream))
-        yield from self._folders(stream, batch.timestamp, columns)
+        times = by_time(self._config, batch.timestamps)
+        if not times or batch.timestamps is None:
+            yield from self._folders(stream, batch.timestamp, columns)
+            return
+        for indexes in times.values():
+            some = columns.take(pa.array(indexes))
+            yield from self._folders(stream, batch.timestamps[indexes[0]], some)
 
     def events(self, events: Sequence[SourceEvent], refused: dict[int, str]) -> Iterator[Taken]:
         """Yield the columns of the events that fit."""

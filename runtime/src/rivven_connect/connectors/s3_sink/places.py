@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from rivven_connect import Json
 from rivven_connect._json import encode_json
@@ -39,6 +39,16 @@ def time_folder(config: S3SinkConfig, moment: datetime.datetime) -> str:
         return ""
     utc = moment.astimezone(datetime.UTC)
     return utc.strftime(template.replace("%Y", f"{utc.year:04}"))
+
+
+def by_time(
+    config: S3SinkConfig, moments: Sequence[datetime.datetime] | None
+) -> Mapping[str, Sequence[int]]:
+    """Return the indexes of the records of each time's folder; nothing where they share one."""
+    found: dict[str, list[int]] = {}
+    for index, moment in enumerate(moments or () if config.partitioning != "none" else ()):
+        found.setdefault(time_folder(config, moment), []).append(index)
+    return found
 
 
 def field_folder(fields: Iterable[str], record: Json) -> str:

@@ -26,7 +26,7 @@ from rivven_connect.connectors.s3_sink.gathering import (
     json_lines,
     lines_of,
 )
-from rivven_connect.connectors.s3_sink.places import by_folder, stream_folder, time_folder
+from rivven_connect.connectors.s3_sink.places import by_folder, by_time, stream_folder, time_folder
 
 if TYPE_CHECKING:
     from rivven_connect.connectors.s3_sink.columns import ColumnsForm
@@ -76,16 +76,22 @@ class RecordForm:
     def batch(self, batch: EventBatch) -> Iterator[Taken]:
         """Yield the records, as lines that the engine has encoded already where that will do."""
         stream = batch.full_name()
+        times = by_time(self._config, batch.timestamps)
         if any(one is not EventType.RECORD for one in batch.event_types or ()):
             records = [_row(event) for event in batch.events()]
-        elif self._is_csv or self._config.partition_fields:
+        elif self._is_csv or self._config.partition_fields or times:
             records = batch.rows()
         else:
             lines = lines_of(batch)
             folder = self._folder(stream, batch.timestamp, "")
             yield Taken(stream, folder, lines, len(batch), len(lines))
             return
-        yield from self._records(stream, batch.timestamp, records)
+        if not times or batch.timestamps is None:
+            yield from self._records(stream, batch.timestamp, records)
+            return
+        for indexes in times.values():
+            some = [records[index] for index in indexes]
+            yield from self._records(stream, batch.timestamps[indexes[0]], some)
 
     def events(self, events: Sequence[SourceEvent], refused: dict[int, str]) -> Iterator[Taken]:
         """Yield the records that text can hold."""
