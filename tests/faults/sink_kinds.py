@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import dataclasses
+import gzip
 import json
 import subprocess
 import sys
@@ -12,8 +13,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import obstore
+import pyarrow as pa
 import pyarrow.parquet as pq
 from experiment import SinkKind, key_of, lines_of, opened
+from obstore.store import LocalStore
 from oracle import Key, Level
 
 RECEIVER = Path(__file__).with_name("webhook_receiver.py")
@@ -62,6 +66,28 @@ def _from_files(folder: Path) -> list[Key]:
         for path in sorted(folder.glob("lake/*/*.parquet"), key=lambda path: path.name)
         for key in pq.read_table(path, columns=["k"]).column("k").to_pylist()
     ]
+
+
+def _from_objects(folder: Path) -> list[Key]:
+    """Return the records of all objects, in the order of their making."""
+    if not (folder / "objects").exists():
+        return []
+    store = LocalStore(folder)
+    names = [meta["path"] for page in obstore.list(store, "objects") for meta in page]
+    names.sort(key=lambda name: name.rpartition("/")[2])
+    return [
+        key_of(row["k"])
+        for name in names
+        for row in rows_of_object(name, obstore.get(store, name).bytes().to_bytes())
+    ]
+
+
+def rows_of_object(name: str, content: bytes) -> list[dict[str, Any]]:
+    """Return the records of an object; one that is not whole is an error."""
+    if name.endswith(".parquet"):
+        rows: list[dict[str, Any]] = pq.read_table(pa.BufferReader(content)).to_pylist()
+        return rows
+    return [json.loads(line) for line in gzip.decompress(content).splitlines()]
 
 
 def _checkpoint_of_database(folder: Path) -> dict[str, Any]:
@@ -142,13 +168,39 @@ HTTP_AT_ONCE = dataclasses.replace(
     },
     ordered=False,
 )
+_FOLDER = {"provider": "local", "bucket": "objects", "local": {"root": "."}}
+S3_JSONL = SinkKind(
+    name="s3_jsonl",
+    level=Level.L1,
+    block={
+        "connector": "s3",
+        "config": {**_FOLDER, "format": "jsonl", "compression": "gzip"},
+        "batch": _BATCH,
+    },
+    keys=_from_objects,
+)
+S3_PARQUET = SinkKind(
+    name="s3_parquet",
+    level=Level.L1,
+    block={"connector": "s3", "config": {**_FOLDER, "format": "parquet"}, "batch": _BATCH},
+    keys=_from_objects,
+)
 PACED = SinkKind(
     name="paced",
     level=Level.L1,
     block={"connector": "./paced", "config": {"path": "paced.jsonl"}},
     keys=_from_paced,
 )
-MATRIX = (JSONL, CSV, PARQUET, SQLITE_UPSERT, SQLITE_TRANSACTIONAL, HTTP)
+MATRIX = (
+    JSONL,
+    CSV,
+    PARQUET,
+    SQLITE_UPSERT,
+    SQLITE_TRANSACTIONAL,
+    HTTP,
+    S3_JSONL,
+    S3_PARQUET,
+)
 
 
 def with_config(kind: SinkKind, config: Mapping[str, Any]) -> SinkKind:

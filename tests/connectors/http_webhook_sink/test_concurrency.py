@@ -304,7 +304,7 @@ async def test_a_wait_that_is_asked_for_is_honoured(
     with serve(answer, respond()) as server:
         result = await write(server, [event(1)], retry_count=1, retry_backoff_ms=100)
     assert result.records_written == 1
-    assert least - _CLOCK_STEP_S <= waits[0] <= most
+    assert least - 0.01 <= waits[0] <= most  # what has passed since the answer counts
 
 
 async def test_a_longer_wait_is_left_to_the_pipeline(waits: list[float]) -> None:
