@@ -62,7 +62,7 @@ async def test_every_row_is_in_one_range(shop: Shop, key: str, values: str) -> N
     assert got.state["public.t"] == {"complete": 1}
 
 
-async def test_a_crash_anywhere_reads_the_rest(shop: Shop) -> None:
+async def test_a_crash_anywhere_reads_the_rest_of_the_ranges(shop: Shop) -> None:
     filled(shop, "k text, id int, PRIMARY KEY (k, id)", "(i % 3)::text, i")
     whole = await shop.read(partition_rows=300, batch_size=50)
     for stop in range(1, whole.items, 7):

@@ -175,7 +175,7 @@ async def test_columns_that_can_be_followed(shop: Shop, kind: str, values: list[
     assert (await shop.read(first.state, read=read)).ids() == [2]
 
 
-async def test_hostile_names(shop: Shop) -> None:
+async def test_hostile_names_of_tables(shop: Shop) -> None:
     def quoted(name: str) -> str:
         return '"' + name.replace('"', '""') + '"'
 
@@ -240,8 +240,8 @@ async def test_a_value_that_no_json_reader_takes_is_one_dead_letter(shop: Shop) 
         "CREATE TABLE t (id int PRIMARY KEY, doc json)",
         "INSERT INTO t VALUES (1, '1'), (2, '1e400'), (3, '3')",
     )
-    for more in ({}, {"read": BY_ID}):
-        got = await shop.read(**more)
+    for read in ({"mode": "bulk"}, BY_ID):
+        got = await shop.read(read=read)
         assert got.ids() == [1, 3]
         (letter,) = got.poison
         assert letter.stream == "public.t"
