@@ -1,4 +1,4 @@
-"""Rows of one query, page by page, from a snapshot of their own."""
+"""Rows of one query, page by page; one statement, hence one snapshot."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class RowReader:
         self._rows: Iterator[tuple[bytes]] = iter(())
 
     def open(self, selection: Selection) -> None:
-        """Connect, begin a snapshot, and ask for rows.
+        """Connect, and ask for rows.
 
         Raises:
             ConnectorError: one of this failed.
@@ -57,7 +57,7 @@ class RowReader:
             if self._closed:
                 return
             self._connection = connection = connect(self._settings)
-            connection.execute(b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            connection.execute(b"BEGIN READ ONLY")
             # The texts as they are: decoded here, many at once.
             connection.adapters.register_loader("json", ByteaBinaryLoader)
             self._selection = selection
