@@ -217,8 +217,8 @@ def test_a_stream_that_is_named_like_a_range_is_refused(tmp_path: Path) -> None:
         run_plan(simple_plan(tmp_path, source, sink))
 
 
-def found(rows: dict[str, list[JsonObject]], **stream: Any) -> type[Source[EmptyConfig]]:
-    """Return a source that finds its streams, each with `at` as its cursor."""
+def found(rows: dict[str, list[JsonObject]], cursor: str = "at") -> type[Source[EmptyConfig]]:
+    """Return a source that finds its streams."""
 
     class Found(Source[EmptyConfig]):
         config_type = EmptyConfig
@@ -234,21 +234,20 @@ def found(rows: dict[str, list[JsonObject]], **stream: Any) -> type[Source[Empty
                         name=name,
                         namespace="n",
                         supported_sync_modes=[SyncMode.INCREMENTAL],
-                        default_cursor_field="at",
+                        default_cursor_field=cursor,
                         cursor_order="ascending",
                         source_defined_primary_key=[["id"]],
-                        **stream,
                     )
                     for name in rows
                 ]
             )
 
         def read_discovered(
-            self, config: EmptyConfig, stream: ConfiguredStream, cursor: Json
+            self, config: EmptyConfig, stream: ConfiguredStream, start: Json
         ) -> Any:
             assert stream.stream.full_name() == f"n.{stream.stream.name}"
             return (
-                row for row in rows[stream.stream.name] if cursor is None or row["at"] >= cursor
+                row for row in rows[stream.stream.name] if start is None or row[cursor] >= start
             )
 
     return Found
@@ -264,8 +263,17 @@ def test_streams_that_were_found_resume_at_their_cursor_without_repeating_ties(
     plan = simple_plan(tmp_path, found(rows), sink, with_keys("concurrency: 2"))
     run_plan(plan)
     assert len(sunk.durable) == 16
-    assert saved_state(plan)["n.a"] == {"cursor": 2, "seen": [[6], [7]]}
+    assert saved_state(plan)["n.a"] == {"cursor": 2, "seen": [[6], [7]], "cursor_field": "at"}
     rows["a"].append({"id": 8, "at": 2})
     sunk.durable.clear()
     run_plan(plan)
     assert sunk.durable == [{"id": 8, "at": 2}]
+
+
+def test_a_cursor_of_another_field_is_refused(tmp_path: Path) -> None:
+    rows: dict[str, list[JsonObject]] = {"a": [{"id": 1, "at": 1, "seen_at": 2}]}
+    sink, sunk = make_sink()
+    run_plan(simple_plan(tmp_path, found(rows), sink))
+    with pytest.raises(PipelineError, match="was read up to a value of 'at'"):
+        run_plan(simple_plan(tmp_path, found(rows, cursor="seen_at"), sink))
+    assert len(sunk.durable) == 1

@@ -154,6 +154,17 @@ def test_public_only_pins_the_addresses() -> None:
     assert (info["host"], info["hostaddr"]) == ("8.8.8.8,1.1.1.1", "8.8.8.8,1.1.1.1")
 
 
+@pytest.mark.usefixtures("public_only")
+def test_public_only_connects_to_the_address_that_was_checked(
+    postgres: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checked: list[str] = []
+    monkeypatch.setattr("rivven_connect.postgres._connecting.require_allowed", checked.append)
+    with connected(postgres.replace("127.0.0.1", "localhost")) as connection:
+        assert connection.info.host == "localhost"
+        assert connection.info.hostaddr in checked
+
+
 @pytest.mark.parametrize(
     ("statement", "kind"),
     [
@@ -170,6 +181,9 @@ def test_public_only_pins_the_addresses() -> None:
         ("DO $$ BEGIN RAISE disk_full; END $$", ErrorKind.TRANSIENT),
         ("DO $$ BEGIN RAISE too_many_connections; END $$", ErrorKind.CONNECTION),
         ("DO $$ BEGIN RAISE query_canceled; END $$", ErrorKind.TIMEOUT),
+        ("DO $$ BEGIN RAISE 'the trigger says no'; END $$", ErrorKind.DATA),
+        ("DO $$ BEGIN RAISE program_limit_exceeded; END $$", ErrorKind.DATA),
+        ("BEGIN READ ONLY; INSERT INTO t VALUES (2)", ErrorKind.CONFIG),
         ("SELECT pg_terminate_backend(pg_backend_pid())", ErrorKind.CONNECTION),
     ],
 )
