@@ -57,6 +57,7 @@ def test_killed_before_a_real_server_nothing_is_lost_and_nothing_half_is_seen(
     object_store: ObjectStore,
     bucket: str,
     monkeypatch: pytest.MonkeyPatch,
+    *,
     point: str,
     format_: str,
 ) -> None:

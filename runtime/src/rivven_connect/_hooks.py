@@ -15,6 +15,7 @@ from rivven_connect._batch import EventBatch, Item
 from rivven_connect._catalog import ConfiguredCatalog, ConfiguredStream, SyncMode
 from rivven_connect._checks import CheckResult, CheckResultBuilder
 from rivven_connect._cursor import COMPLETE, CursorTracker
+from rivven_connect._errors import ConnectorError
 from rivven_connect._events import EventType, SourceEvent
 from rivven_connect._events import state as state_event
 from rivven_connect._json import Json, JsonObject
