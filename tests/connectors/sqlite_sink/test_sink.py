@@ -16,8 +16,9 @@ from typing import Any
 import pytest
 
 from rivven_connect import ConnectorError, DestinationSyncMode, EventType, SourceEvent
+from rivven_connect._tables.names import folded
 from rivven_connect.connectors.sqlite_sink import SqliteSink
-from rivven_connect.connectors.sqlite_sink.names import folded, free_name
+from rivven_connect.connectors.sqlite_sink.tables import NAMING
 
 from .sqlite_kit import UPSERT, Warehouse, event, stream
 
@@ -201,19 +202,19 @@ async def test_no_field_name_meets_another_or_a_column_of_ours(
 
 
 def test_a_name_that_looks_like_a_marked_one_meets_none() -> None:
-    names = [*HOSTILE, *(free_name(name, ["ID", "victim"]) for name in HOSTILE)]
+    names = [*HOSTILE, *(NAMING.free_name(name, ["ID", "victim"]) for name in HOSTILE)]
     taken: dict[str, str] = {}
     for name in dict.fromkeys(names):
-        taken[name] = free_name(name, taken.values())
+        taken[name] = NAMING.free_name(name, taken.values())
     assert len({folded(name) for name in taken.values()}) == len(taken)
-    again = {name: free_name(name, taken.values()) for name in reversed(taken)}
+    again = {name: NAMING.free_name(name, taken.values()) for name in reversed(taken)}
     assert again == taken
 
 
 def test_a_marked_name_stays_although_what_it_made_way_for_never_came() -> None:
-    marked = free_name("id", ["Id"])
+    marked = NAMING.free_name("id", ["Id"])
     assert marked.startswith("id~")
-    assert free_name("id", [marked]) == marked
+    assert NAMING.free_name("id", [marked]) == marked
 
 
 async def test_streams_that_share_a_table_are_refused_by_name(

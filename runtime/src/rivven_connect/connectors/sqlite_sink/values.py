@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from rivven_connect import Json
+from rivven_connect._tables.records import Unfit
 
 INTEGER, REAL, TEXT, NUMERIC, ANY = "INTEGER", "REAL", "TEXT", "NUMERIC", ""
 
@@ -36,16 +37,6 @@ _FITTING = {
 }
 
 _encoder = msgspec.json.Encoder()
-_sorting_encoder = msgspec.json.Encoder(order="sorted")
-
-
-class Unfit(Exception):
-    """A record that cannot be stored as it is; the text says why, without the record's values."""
-
-
-UNFIT = (Unfit, UnicodeEncodeError, OverflowError, RecursionError)
-"""What a value raises that SQLite or JSON cannot take; the others are a lone surrogate, an integer beyond
-64 bits and a loop."""
 
 
 def column_type(schema: Json) -> str:
@@ -104,18 +95,6 @@ def json_text(value: Json) -> str:
     if b"null" in raw and not _is_finite(value):
         raise Unfit("a value inside is not finite, and JSON has no such number")
     return raw.decode()
-
-
-def canonical_json(value: Json) -> str:
-    """Return JSON that is equal for equal values.
-
-    Raises:
-        Unfit: the value has no JSON form.
-    """
-    try:
-        return _sorting_encoder.encode(value).decode()
-    except TypeError as error:
-        raise Unfit(f"a position has no JSON form: {error}") from None
 
 
 def key_value(value: Json, kind: str, field: str) -> Json:
