@@ -58,6 +58,10 @@ class Changes:
         self._moved: set[Key] = set()
         self.rows: dict[Key, dict[int, JsonObject]] = {}
         self.replaced: set[Key] = set()
+        self.count = 0
+        """Events taken into account."""
+        self.shared: set[Key] = set()
+        """Keys that several records of one origin have."""
         self.moves: list[tuple[Key, Key]] = []
         """Old and new key of rows that an update moved, oldest first; to be done before all else."""
 
@@ -74,6 +78,7 @@ class Changes:
         """
         record = record_of(event)
         key = key_of(record)
+        self.count += 1
         if event.sub_index <= self._ordinal or event.position != self._position:
             self._siblings.clear()
             self._is_partial = event.sub_index != 0
@@ -83,6 +88,18 @@ class Changes:
         else:
             self._put(event, record, key, key_of)
         self._siblings.add(key)
+
+    def has_ordinals(self) -> bool:
+        """Whether some row is not the first that was made of its record."""
+        return any(rows and rows.keys() != {0} for rows in self.rows.values())
+
+    def stay(self) -> None:
+        """Take old and new key of the one event for the same, as the database does."""
+        for old, _ in self.moves:
+            self.rows.pop(old, None)
+            self.replaced.discard(old)
+        self.moves.clear()
+        self._moved.clear()
 
     def groups(self) -> Iterator[Rows]:
         """Yield the rows to write: the whole ones, and updates by the fields that they have."""
@@ -124,7 +141,9 @@ class Changes:
             if is_patch:
                 self.moves.append((old, key))
                 self._moved.add(key)
-        if key not in self._siblings and not self._is_partial:
+        if key in self._siblings:
+            self.shared.add(key)
+        elif not self._is_partial:
             self._replace(key)
         self.rows.setdefault(key, {})[event.sub_index] = record
         self._patches.discard(place)

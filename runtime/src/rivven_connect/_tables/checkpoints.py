@@ -38,7 +38,7 @@ class Checkpoints:
         self._store.make_own_tables()
         self._store.run(
             f"INSERT INTO {self._writers} (pipeline, sink, token, epoch) VALUES (?, ?, ?, 0) "  # noqa: S608  # ours
-            "ON CONFLICT (pipeline, sink) DO UPDATE SET token = excluded.token",
+            "ON CONFLICT (pipeline, sink) DO UPDATE SET token = excluded.token, epoch = excluded.epoch",
             (pipeline, sink, self._token),
         )
         found: dict[str, dict[str, JsonObject]] = {}
@@ -52,6 +52,7 @@ class Checkpoints:
 
     def has_committed(self, batch: Batch) -> bool:
         """Whether this process has already committed the batch, whose answer was lost."""
+        self._store.make_own_tables()
         found = self._store.run(
             f"SELECT epoch FROM {self._writers} WHERE pipeline = ? AND sink = ? AND token = ?",  # noqa: S608  # ours
             (batch.pipeline, batch.sink, self._token),

@@ -60,8 +60,10 @@ class Naming(msgspec.Struct, frozen=True):
 
     longest: int
     """Bytes of UTF-8."""
-    refused_prefix: str
+    refused_prefix: str = OWN_PREFIX
     """How names begin that belong to the database."""
+    refused: frozenset[str] = frozenset()
+    """Names that belong to the database, in lower case."""
     ignores_case: bool = False
     """Whether two names are the same that differ in the case of ASCII letters alone."""
 
@@ -84,6 +86,7 @@ class Naming(msgspec.Struct, frozen=True):
             name.isprintable()
             and 0 < len(name.encode()) <= self.longest
             and not folded(name).startswith((OWN_PREFIX, self.refused_prefix))
+            and folded(name) not in self.refused
             and not _MARKED.search(name)
         )
 

@@ -22,12 +22,12 @@ beyond 64 bits and a loop."""
 
 
 def record_of(event: SourceEvent) -> JsonObject:
-    """Return the record of an event: as it is now, or of a delete as it was.
+    """Return the record of an event: as it is now, or of a delete as it was; of a truncate, nothing.
 
     Raises:
         Unfit: it is no object, hence no row.
     """
-    record = event.data
+    record = {} if event.event_type is EventType.TRUNCATE else event.data
     if event.event_type is EventType.UPDATE:
         record = event.after()
     if not isinstance(record, dict):
@@ -36,7 +36,7 @@ def record_of(event: SourceEvent) -> JsonObject:
 
 
 def type_of(event: SourceEvent) -> str | None:
-    """Return insert, update or delete; None for a plain record."""
+    """Return insert, update, delete or truncate; None for a plain record."""
     return None if event.event_type is EventType.RECORD else event.event_type.value
 
 

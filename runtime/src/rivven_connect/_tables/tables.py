@@ -22,6 +22,10 @@ class Fields:
         self._naming = naming
         self._by_field: dict[str, str] = {}
 
+    def __contains__(self, column: object) -> bool:
+        """Whether a column is that of a field."""
+        return column in self._by_field.values()
+
     def __getitem__(self, field: str) -> str:
         return self._by_field[field]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -57,6 +57,9 @@ class Dialect(Protocol[TableT_contra]):
     ) -> None:
         """Write one row a record, with columns of ours; with our key, it replaces the row of that key."""
 
+    def empty(self, table: TableT_contra) -> None:
+        """Delete all rows."""
+
     def apply(self, table: TableT_contra, changes: Changes) -> None:
         """Bring the rows of each primary key to what the changes say."""
 
@@ -80,6 +83,13 @@ class Writer(Generic[TableT]):
             sync: the number of the unfinished attempt that the rows belong to, if they do.
         """
         return self._write_part([event for event in events if not event.is_control], sync)
+
+    def follow(self, events: Sequence[SourceEvent]) -> None:
+        """Know what events came to that are written already."""
+        for table, group in self._by_table(events):
+            if table.plan.upserts and table.plan.primary_key:
+                records = (one for one in group if one.event_type is not EventType.TRUNCATE)
+                self._changes(table, records)
 
     @contextlib.contextmanager
     def restoring(self) -> Iterator[None]:
@@ -107,15 +117,33 @@ class Writer(Generic[TableT]):
         return []
 
     def _write_all(self, events: Sequence[SourceEvent], sync: int | None) -> None:
-        by_stream: dict[str, list[SourceEvent]] = {}
-        for event in events:
-            by_stream.setdefault(event.full_name(), []).append(event)
-        for name, group in by_stream.items():
-            table = self._tables.of(name, group[0].stream, group[0].namespace)
+        for table, group in self._by_table(events):
             if table.plan.upserts and table.plan.primary_key:
                 self._upsert(table, group)
             else:
                 self._insert(table, group, sync)
+
+    def _upsert(self, table: TableT, events: Sequence[SourceEvent]) -> None:
+        """Bring the rows of each primary key to what its latest record gives."""
+        between: list[SourceEvent] = []
+        for event in events:
+            if event.event_type is EventType.TRUNCATE:
+                self._dialect.apply(table, self._changes(table, between))
+                self._dialect.empty(table)
+                between = []
+            else:
+                between.append(event)
+        self._dialect.apply(table, self._changes(table, between))
+
+    def _by_table(
+        self, events: Sequence[SourceEvent]
+    ) -> Iterator[tuple[TableT, list[SourceEvent]]]:
+        by_stream: dict[str, list[SourceEvent]] = {}
+        for event in events:
+            if not event.is_control:
+                by_stream.setdefault(event.full_name(), []).append(event)
+        for name, group in by_stream.items():
+            yield self._tables.of(name, group[0].stream, group[0].namespace), group
 
     def _insert(self, table: TableT, events: Sequence[SourceEvent], sync: int | None) -> None:
         """Write a row an event; with our key, an event that comes again finds its row."""
@@ -131,11 +159,11 @@ class Writer(Generic[TableT]):
             own[SYNC] = [sync] * len(events)
         self._dialect.insert(table, records, own)
 
-    def _upsert(self, table: TableT, events: Sequence[SourceEvent]) -> None:
-        """Bring the rows of each primary key to what its latest record gives."""
+    def _changes(self, table: TableT, events: Iterable[SourceEvent]) -> Changes:
+        """Return what the events of a stream come to."""
         name = table.plan.name
         changes = Changes(self._origins.get(name, Origin()))
         for event in events:
             changes.add(event, table.key_of)
-        self._dialect.apply(table, changes)
         self._origins[name] = changes.origin
+        return changes

@@ -42,6 +42,10 @@ class Statements:
         """Return why a record was refused."""
         return str(error) if isinstance(error, sqlite3.Error) else unfit_reason(error)
 
+    def empty(self, table: Table) -> None:
+        """Delete all rows."""
+        self._connection.execute(f"DELETE FROM {quoted(table.name)}")  # noqa: S608  # quoted
+
     def apply(self, table: Table, changes: Changes) -> None:
         """Bring the rows of each primary key to what the changes say."""
         self._move(table, changes)

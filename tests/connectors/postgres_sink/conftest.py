@@ -1,0 +1,37 @@
+"""The database that the contract writes to, and sinks that are closed after each test."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from rivven_connect.connectors.postgres_sink._generated import PostgresSinkConfig
+
+from .postgres_kit import Warehouse
+
+
+@pytest.fixture
+def config(postgres: str) -> PostgresSinkConfig:
+    return PostgresSinkConfig.parse({"connection_string": postgres})
+
+
+@pytest.fixture
+def opened(postgres: str) -> Iterator[Callable[..., Warehouse]]:
+    """Open a sink at one and the same database, as often as a test asks."""
+    made: list[Warehouse] = []
+
+    def open_one(**config: Any) -> Warehouse:
+        made.append(Warehouse(postgres, **config))
+        return made[-1]
+
+    yield open_one
+    for one in made:
+        asyncio.run(one.sink.close())
+
+
+@pytest.fixture
+def lake(opened: Callable[..., Warehouse]) -> Warehouse:
+    return opened()
