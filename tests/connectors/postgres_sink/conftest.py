@@ -7,10 +7,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from postgres_warehouse import PostgresWarehouse
 
 from rivven_connect.connectors.postgres_sink._generated import PostgresSinkConfig
-
-from .postgres_kit import Warehouse
 
 
 @pytest.fixture
@@ -19,12 +18,12 @@ def config(postgres: str) -> PostgresSinkConfig:
 
 
 @pytest.fixture
-def opened(postgres: str) -> Iterator[Callable[..., Warehouse]]:
+def opened(postgres: str) -> Iterator[Callable[..., PostgresWarehouse]]:
     """Open a sink at one and the same database, as often as a test asks."""
-    made: list[Warehouse] = []
+    made: list[PostgresWarehouse] = []
 
-    def open_one(**config: Any) -> Warehouse:
-        made.append(Warehouse(postgres, **config))
+    def open_one(**config: Any) -> PostgresWarehouse:
+        made.append(PostgresWarehouse(postgres, **config))
         return made[-1]
 
     yield open_one
@@ -33,5 +32,5 @@ def opened(postgres: str) -> Iterator[Callable[..., Warehouse]]:
 
 
 @pytest.fixture
-def lake(opened: Callable[..., Warehouse]) -> Warehouse:
+def lake(opened: Callable[..., PostgresWarehouse]) -> PostgresWarehouse:
     return opened()
