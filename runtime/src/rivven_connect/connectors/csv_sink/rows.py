@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from rivven_connect import EventType, JsonObject, SourceEvent
-from rivven_connect._tables.json_text import json_text
+from rivven_connect._tables.json_text import json_text, plain
 from rivven_connect._tables.records import Unfit
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
