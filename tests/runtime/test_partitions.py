@@ -243,7 +243,7 @@ def found(rows: dict[str, list[JsonObject]], **stream: Any) -> type[Source[Empty
                 ]
             )
 
-        def stream_records(
+        def read_discovered(
             self, config: EmptyConfig, stream: ConfiguredStream, cursor: Json
         ) -> Any:
             assert stream.stream.full_name() == f"n.{stream.stream.name}"

@@ -15,7 +15,6 @@ from rivven_connect._batch import Item
 from rivven_connect._catalog import ConfiguredCatalog, ConfiguredStream, SyncMode
 from rivven_connect._checks import CheckResult, CheckResultBuilder
 from rivven_connect._cursor import COMPLETE, CursorTracker
-from rivven_connect._errors import ConnectorError
 from rivven_connect._events import state as state_event
 from rivven_connect._json import Json
 from rivven_connect._partitions import PartitionedReader, require_unambiguous
@@ -116,17 +115,13 @@ def _reader(
 ) -> _StreamReader | PartitionedReader:
     stream = configured.stream
     spec: StreamSpec[Any] | None = source.streams.find(stream.name, stream.namespace)
-    if spec is None and list(source.streams):
-        raise ConnectorError.configuration(
-            f"{type(source).__name__} declares no stream {stream.full_name()!r}"
-        )
     if configured.sync_mode is SyncMode.FULL_REFRESH and _is_partitioned(source):
         return PartitionedReader(source, config, spec or StreamSpec.of(configured), state, sync_id)
     if spec is not None:
         hook = partial(getattr(source, spec.hook), config)
     else:
         spec = StreamSpec.of(configured)
-        hook = partial(source.stream_records, config, configured)
+        hook = partial(source.read_discovered, config, configured)
     return _StreamReader(hook, spec, configured.sync_mode, state, sync_id)
 
 

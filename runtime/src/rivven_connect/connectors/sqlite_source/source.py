@@ -39,7 +39,7 @@ from rivven_connect.connectors.sqlite_source.tables import (
 class SqliteSource(SqliteSourceBase):
     """Reads tables whole, with a place to go on at after a crash, or by a column that grows."""
 
-    read = Source.read  # what is discovered is read by `stream_records`
+    read = Source.read  # what is discovered is read by `read_discovered`
 
     async def check_open_database(self, config: SqliteSourceConfig) -> None:
         """Return if the file looks like a database and can be read; only its first bytes are."""
@@ -53,11 +53,11 @@ class SqliteSource(SqliteSourceBase):
         """Return a stream for each table, with the schema that its columns declare."""
         return await asyncio.to_thread(_catalog, config)
 
-    def stream_records(
-        self, config: SqliteSourceConfig, stream: ConfiguredStream, cursor: Json
+    def read_discovered(
+        self, config: SqliteSourceConfig, chosen: ConfiguredStream, cursor: Json
     ) -> Records[JsonObject]:
         """Yield the rows of one table: all of them, or those from the cursor on."""
-        return _rows(config, stream, cursor)
+        return _rows(config, chosen, cursor)
 
 
 def _catalog(config: SqliteSourceConfig) -> Catalog:
