@@ -11,8 +11,9 @@ from typing import Any
 
 from rivven_connect import EventType, JsonObject, SourceEvent
 from rivven_connect._tables.json_text import json_text, plain
-from rivven_connect._tables.records import Unfit
+from rivven_connect._tables.records import Unfit, record_of
 
+_REMOVING = frozenset({EventType.DELETE, EventType.TRUNCATE})
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
@@ -48,11 +49,11 @@ class RowFormat:
         Raises:
             Unfit: something of it would be lost; another of `UNFIT` may come of its values.
         """
-        if event.event_type is EventType.DELETE and self._type is None:
-            raise Unfit("a delete would look like a record: the sink has no `type_column`")
-        record = event.after() if event.event_type is not EventType.DELETE else event.data
-        if not isinstance(record, dict):
-            raise Unfit("the record is no object, so it has no columns")
+        if event.event_type in _REMOVING and self._type is None:
+            raise Unfit(
+                f"a {event.event_type.value} would look like a record: the sink has no `type_column`"
+            )
+        record = record_of(event)
         extra = self._extra_of(record)
         cells = [
             self._own(name, event, extra) if field is None else self._cell(record.get(field), field)
