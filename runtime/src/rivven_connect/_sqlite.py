@@ -1,4 +1,4 @@
-"""What everything that works on a SQLite file shares: names, types, and errors in our words."""
+"""What everything that works on a SQLite file shares: types, and errors in our words."""
 
 from __future__ import annotations
 
@@ -21,12 +21,6 @@ HEADER = b"SQLite format 3\0"
 _BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 _DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 _FORBIDDEN = frozenset({sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH})
-
-
-def quoted(name: str) -> str:
-    """Return a name as SQL; the only way in which a name enters a statement."""
-    escaped = name.replace('"', '""')
-    return f'"{escaped}"'
 
 
 def affinity(declared: str) -> str:

@@ -144,13 +144,19 @@ def test_changes_need_a_column_for_what_they_are(files: Files) -> None:
         change(EventType.INSERT, {"id": 1}),
         change(EventType.UPDATE, {"before": {"id": 1}, "after": {"id": 2}}),
         change(EventType.DELETE, {"id": 2}),
+        change(EventType.TRUNCATE, None),
     ]
     (plain,) = files.write(changes)
     assert files.text() == '"id","name"\n1,\n2,\n'
-    assert "a delete would look like a record" in reasons(plain)[0]
+    assert [reason.partition(":")[0] for reason in reasons(plain)] == [
+        "a delete would look like a record",
+        "a truncate would look like a record",
+    ]
     (told,) = files.write(changes, name="told.csv", type_column="op")
     assert told.records_failed == 0
-    assert files.text("told.csv") == ('"id","name","op"\n1,,"insert"\n2,,"update"\n2,,"delete"\n')
+    assert files.text("told.csv") == (
+        '"id","name","op"\n1,,"insert"\n2,,"update"\n2,,"delete"\n,,"truncate"\n'
+    )
 
 
 def test_a_record_that_cannot_be_a_row_is_named_and_its_neighbours_are_written(

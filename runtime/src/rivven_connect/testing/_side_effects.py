@@ -16,7 +16,6 @@ _CHANGING = frozenset(
 )  # fmt: skip
 _HEARD = _CHANGING | {"open", "sqlite3.connect"}
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
-_UNNAMED = getattr(os, "O_TMPFILE", 0)
 _IGNORED = ("__pycache__", os.devnull)
 """What an import writes, and what nobody reads."""
 
@@ -78,8 +77,8 @@ def _told(event: str, args: tuple[Any, ...]) -> tuple[str, str] | None:
     path = os.fsdecode(args[0])
     if event == "open":
         flags = args[2] if isinstance(args[2], int) else 0
-        is_unnamed = _UNNAMED and flags & _UNNAMED == _UNNAMED
-        return (path, "writes") if flags & _WRITING and not is_unnamed else None
+        # What is opened in a folder itself has no name there, and is gone when it is closed.
+        return (path, "writes") if flags & _WRITING and not os.path.isdir(path) else None
     if event == "sqlite3.connect":
         is_file = path not in {"", ":memory:"} and not path.startswith("file:")
         return (path, "makes the database") if is_file and not os.path.exists(path) else None

@@ -9,16 +9,12 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import msgspec
+from rivven_connect import EventType, JsonObject, SourceEvent
+from rivven_connect._tables.json_text import json_text, plain
+from rivven_connect._tables.records import Unfit, record_of
 
-from rivven_connect import EventType, Json, JsonObject, SourceEvent
-
-_encoder = msgspec.json.Encoder()
+_REMOVING = frozenset({EventType.DELETE, EventType.TRUNCATE})
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
-
-
-class Unfit(Exception):
-    """A record that cannot be a row; the text says why, without the record's values."""
 
 
 class RowFormat:
@@ -51,13 +47,13 @@ class RowFormat:
         """Return an event as a row.
 
         Raises:
-            Unfit: something of it would be lost.
+            Unfit: something of it would be lost; another of `UNFIT` may come of its values.
         """
-        if event.event_type is EventType.DELETE and self._type is None:
-            raise Unfit("a delete would look like a record: the sink has no `type_column`")
-        record = event.after() if event.event_type is not EventType.DELETE else event.data
-        if not isinstance(record, dict):
-            raise Unfit("the record is no object, so it has no columns")
+        if event.event_type in _REMOVING and self._type is None:
+            raise Unfit(
+                f"a {event.event_type.value} would look like a record: the sink has no `type_column`"
+            )
+        record = record_of(event)
         extra = self._extra_of(record)
         cells = [
             self._own(name, event, extra) if field is None else self._cell(record.get(field), field)
@@ -66,10 +62,7 @@ class RowFormat:
         text = self._delimiter.join(cells)
         if not text:
             raise Unfit("a row of one null would be a blank line, which readers skip")
-        try:
-            return f"{text}{self._ending}".encode()
-        except UnicodeEncodeError as error:
-            raise Unfit("a text holds half of a character") from error
+        return f"{text}{self._ending}".encode()
 
     def _extra_of(self, record: JsonObject) -> JsonObject:
         if record.keys() <= self._known:
@@ -85,19 +78,19 @@ class RowFormat:
     def _own(self, name: str, event: SourceEvent, extra: JsonObject) -> str:
         if name == self._type:
             return self._text(event.event_type.value)
-        return self._text(_json(extra, name)) if extra else ""
+        return self._text(json_text(extra)) if extra else ""
 
     def _cell(self, value: Any, field: str) -> str:
         if value is None:
             return ""
         if type(value) is str:
             return self._text(value)
-        plain = _UNQUOTED.get(type(value))
-        if plain is not None:
-            return plain(value, field)
+        unquoted = _UNQUOTED.get(type(value))
+        if unquoted is not None:
+            return unquoted(value, field)
         if isinstance(value, dict | list):
-            return self._text(_json(value, field))
-        return self._cell(_plain(value, field), field)
+            return self._text(json_text(value))
+        return self._cell(plain(value, field), field)
 
     def _text(self, text: str) -> str:
         if self._escapes and text.startswith(_FORMULA):
@@ -117,30 +110,3 @@ _UNQUOTED: Mapping[type, Callable[[Any, str], str]] = {
     int: lambda value, _: str(value),
     float: _number,
 }
-
-
-def _json(value: Json, field: str) -> str:
-    """Return a list or an object as JSON."""
-    try:
-        raw = _encoder.encode(value)
-    except (TypeError, ValueError, RecursionError) as error:
-        raise Unfit(f"{field} has no JSON form: {error}") from None
-    if b"null" in raw and not _is_finite(value):
-        raise Unfit(f"{field} holds a number that is not finite")
-    return raw.decode()
-
-
-def _plain(value: Any, field: str) -> Json:
-    """Return the JSON form of a date, a decimal, bytes and the like."""
-    try:
-        return msgspec.to_builtins(value)
-    except (TypeError, ValueError, RecursionError) as error:
-        raise Unfit(f"{field} has no JSON form: {error}") from None
-
-
-def _is_finite(value: Any) -> bool:
-    if isinstance(value, float):
-        return math.isfinite(value)
-    if isinstance(value, dict):
-        return all(map(_is_finite, value.values()))
-    return not isinstance(value, list) or all(map(_is_finite, value))

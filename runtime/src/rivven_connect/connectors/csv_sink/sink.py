@@ -21,9 +21,10 @@ from rivven_connect import (
 from rivven_connect._appended_files import AppendedFiles
 from rivven_connect._offload import Offload
 from rivven_connect._stream_paths import PLACEHOLDER, require_writable, stream_path
+from rivven_connect._tables.records import UNFIT, unfit_reason
 from rivven_connect.connectors.csv_sink._generated import CsvSinkBase, CsvSinkConfig
 from rivven_connect.connectors.csv_sink.records import CsvRecords, columns_of_file
-from rivven_connect.connectors.csv_sink.rows import RowFormat, Unfit
+from rivven_connect.connectors.csv_sink.rows import RowFormat
 
 _ENDINGS = {"lf": "\n", "crlf": "\r\n"}
 
@@ -151,8 +152,8 @@ def _fields_of_records(events: Sequence[SourceEvent]) -> list[str]:
 def _row(form: RowFormat, event: SourceEvent, result: WriteResult) -> bytes:
     try:
         return form.row(event)
-    except Unfit as unfit:
-        result.add_failed_event(event, str(unfit))
+    except UNFIT as error:
+        result.add_failed_event(event, unfit_reason(error))
         return b""
 
 

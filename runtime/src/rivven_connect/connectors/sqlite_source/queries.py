@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from rivven_connect import ConnectorError, Json
-from rivven_connect._sqlite import quoted
+from rivven_connect._tables.names import quoted
 from rivven_connect.connectors.sqlite_source.database import BadText
 from rivven_connect.connectors.sqlite_source.tables import Described
 

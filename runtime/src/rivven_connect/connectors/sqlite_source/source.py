@@ -54,10 +54,10 @@ class SqliteSource(SqliteSourceBase):
         return await asyncio.to_thread(_catalog, config)
 
     def read_discovered(
-        self, config: SqliteSourceConfig, stream: ConfiguredStream, cursor: Json
+        self, config: SqliteSourceConfig, chosen: ConfiguredStream, cursor: Json
     ) -> Records[JsonObject]:
         """Yield the rows of one table: all of them, or those from the cursor on."""
-        return _rows(config, stream, cursor)
+        return _rows(config, chosen, cursor)
 
 
 def _catalog(config: SqliteSourceConfig) -> Catalog:

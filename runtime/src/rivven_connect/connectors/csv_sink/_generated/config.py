@@ -40,7 +40,7 @@ class CsvSinkConfig(SinkConfig):
     """Column for the fields that have none, as a JSON object. Without it, a record with such a field is refused, because the field would be lost."""
 
     type_column: Annotated[Text | None, NotNull(), Field(min_length=1)] = None
-    """Column that says what an event is: record, insert, update, delete. Without it, a delete is refused, because it would look like a record."""
+    """Column that says what an event is: record, insert, update, delete, truncate. Without it, the last two are refused, because they would look like records."""
 
     delimiter: Annotated[Text, Pattern("^[\\t !#-&(-,/:-@\\[-`{-~]$")] = ","
     """What stands between two cells; one character."""
