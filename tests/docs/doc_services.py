@@ -10,6 +10,7 @@ from pathlib import Path
 
 from services.object_store import ACCESS_KEY_ID, SECRET_ACCESS_KEY, object_store
 from services.postgres import postgres_server
+from services.webhook import webhook_receiver
 
 _NEEDS = re.compile(r"^<!-- services: ([a-z_ ]+) -->$", re.MULTILINE)
 
@@ -48,7 +49,19 @@ def _object_store(_: Path) -> Iterator[dict[str, str]]:
         }
 
 
+@contextlib.contextmanager
+def _webhook(folder: Path) -> Iterator[dict[str, str]]:
+    """`HOOK_URL`, whose requests become lines of `requests.jsonl`; `HOOK_TOKEN` and `HOOK_SECRET`."""
+    with webhook_receiver(folder / "requests.jsonl") as url:
+        yield {
+            "HOOK_URL": url,
+            "HOOK_TOKEN": "not-a-real-token",
+            "HOOK_SECRET": "not-a-real-secret",
+        }
+
+
 _SERVICES: Mapping[str, Callable[[Path], AbstractContextManager[dict[str, str]]]] = {
     "postgres": _postgres,
     "object_store": _object_store,
+    "webhook": _webhook,
 }
