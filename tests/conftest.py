@@ -47,6 +47,8 @@ SLOW_TESTS = (
     "test_a_cursor_says_the_same_of_columns_and_of_rows",
     "test_the_same_bytes_from_any_hash_seed_in_any_folder",
     "test_killed_again_and_again_a_pipeline_loses_nothing",
+    "test_a_further_attempt_is_signed_anew",
+    "test_f8_every_mask_of_outcomes_of_a_whole_batch",
 )
 
 

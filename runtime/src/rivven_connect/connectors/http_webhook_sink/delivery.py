@@ -48,13 +48,7 @@ class Delivery:
             FatalError: the receiver refuses every request. What was under way has come to its end.
         """
         load, config = self._load, self._config
-        waves = plan_waves(
-            load.urls,
-            load.keys,
-            len(load.records),
-            batch_size=config.batch_size,
-            in_order=config.max_concurrency == 1,
-        )
+        waves = plan_waves(load.urls, load.keys, len(load.records), batch_size=config.batch_size)
         for wave in waves:
             waiting = iter(wave)
             if len(wave) == 1:

@@ -22,7 +22,6 @@ def plan_waves(
     count: int,
     *,
     batch_size: int,
-    in_order: bool,
 ) -> list[list[Places]]:
     """Return the requests of a write, in waves; two records with a key in common keep their order.
 
@@ -31,7 +30,6 @@ def plan_waves(
         keys: what each record is about; None where nothing is known.
         count: how many records there are.
         batch_size: most records of a request.
-        in_order: whether no request may overtake another.
     """
     groups: list[Places] = [range(count)]
     if urls is not None:
@@ -43,8 +41,6 @@ def plan_waves(
         for group in groups
         for start in range(0, len(group), batch_size)
     ]
-    if in_order:
-        return [[one] for one in requests]
     if keys is None:
         return [requests] if requests else []
     return list(_waves(requests, keys))
