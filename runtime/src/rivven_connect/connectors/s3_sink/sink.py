@@ -11,6 +11,7 @@ import datetime
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING
 
 from rivven_connect import (
@@ -24,6 +25,7 @@ from rivven_connect import (
 )
 from rivven_connect._object_store.keys import folder_of, require_usable
 from rivven_connect._object_store.opening import open_bucket
+from rivven_connect._offload import Offload
 from rivven_connect._run_names import run_name, with_range
 from rivven_connect._sink import BatchForm
 from rivven_connect._stream_paths import PLACEHOLDER
@@ -56,6 +58,7 @@ class S3Sink(S3SinkBase):
         self._schemas: dict[str, JsonObject] = {}
         self._opened: tuple[Bucket, Form] | None = None
         self._threads = ThreadPoolExecutor(_AT_ONCE, "s3-sink")
+        self._takes = Offload()
         self._gathered: dict[str, dict[str, Gathering]] = {}
         self._published: dict[str, int] = {}
 
@@ -106,10 +109,7 @@ class S3Sink(S3SinkBase):
             ConnectorError: none was taken; a record cannot be written.
         """
         _, form = self._open()
-        if self.takes == "json":
-            taken = _of_batches(form, batches)
-        else:
-            taken = await asyncio.to_thread(_of_batches, form, batches)
+        taken = await self._takes.run(partial(_of_batches, form, batches))
         result = WriteResult()
         self._keep(form, taken, result)
         return result
