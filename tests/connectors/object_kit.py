@@ -89,6 +89,8 @@ class Proxy:
 
     def __init__(self, endpoint: str) -> None:
         self.spoil: Spoil = lambda _: None
+        self.instead: dict[str, str] = {}
+        """Headers that pass instead of those of the client; names in lower case."""
         self.requests: list[Passing] = []
         self._upstream = urllib.parse.urlsplit(endpoint).netloc
         proxy = self
@@ -150,8 +152,11 @@ class Proxy:
         connection = http.client.HTTPConnection(self._upstream, timeout=60)
         with contextlib.closing(connection):
             headers = {
-                name: value for name, value in handler.headers.items() if name.lower() != "host"
+                name: value
+                for name, value in handler.headers.items()
+                if name.lower() not in {"host", *self.instead}
             }
+            headers |= self.instead
             connection.request(request.method, request.target, request.body, headers)
             answer = connection.getresponse()
             kept = {

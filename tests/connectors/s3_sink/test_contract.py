@@ -41,11 +41,31 @@ class TestContract(SinkContract):
             "format": "parquet",
             "gcs": {"service_account_file": "key.json"},
         },
+        "google_key": {
+            "provider": "gcs",
+            "bucket": "lake",
+            "gcs": {"service_account_key": '{"not": "a real key"}'},
+        },
         "azure": {
             "provider": "azure",
             "bucket": "lake",
             "format": "json",
             "azure": {"account_name": "me", "account_key": "bm90LWEtcmVhbC1rZXk="},
+        },
+        "azure_signature": {
+            "provider": "azure",
+            "bucket": "lake",
+            "azure": {"account_name": "me", "sas_token": "sv=1&sig=not-a-real-token"},
+        },
+        "azure_principal": {
+            "provider": "azure",
+            "bucket": "lake",
+            "azure": {
+                "account_name": "me",
+                "tenant_id": "ours",
+                "client_id": "loader",
+                "client_secret": "not-a-real-secret",
+            },
         },
         "folder": {"provider": "local", "bucket": "lake", "local": {"root": "/data"}},
     }

@@ -31,13 +31,34 @@ class TestContract(SourceContract):
                 "endpoint": "http://127.0.0.1:9000",
                 "access_key_id": "not-a-real-key-id",
                 "secret_access_key": "not-a-real-key",
+                "session_token": "not-a-real-token",
             },
         },
         "google": {"provider": "gcs", "bucket": "lake", "gcs": {"anonymous": True}},
+        "google_key": {
+            "provider": "gcs",
+            "bucket": "lake",
+            "gcs": {"service_account_key": '{"not": "a real key"}'},
+        },
         "azure": {
             "provider": "azure",
             "bucket": "lake",
-            "azure": {"account_name": "me", "sas_token": "not-a-real-token"},
+            "azure": {"account_name": "me", "account_key": "bm90LWEtcmVhbC1rZXk="},
+        },
+        "azure_signature": {
+            "provider": "azure",
+            "bucket": "lake",
+            "azure": {"account_name": "me", "sas_token": "sv=1&sig=not-a-real-token"},
+        },
+        "azure_principal": {
+            "provider": "azure",
+            "bucket": "lake",
+            "azure": {
+                "account_name": "me",
+                "tenant_id": "ours",
+                "client_id": "loader",
+                "client_secret": "not-a-real-secret",
+            },
         },
         "folder": {"provider": "local", "bucket": "lake", "local": {"root": "/data"}},
     }

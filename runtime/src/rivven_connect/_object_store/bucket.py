@@ -1,10 +1,15 @@
-"""One bucket: objects are put whole, listed, and read by ranges."""
+"""One bucket: objects are put whole, listed, and read by ranges.
+
+Everything here blocks, hence is called in threads. obstore's own `async` functions finish in threads
+of its runtime, which then need the interpreter: where that is ending, the process aborts. For the
+same reason, what is sent is copied to memory that is not Python's.
+"""
 
 from __future__ import annotations
 
-import asyncio
+import io
 import os
-from collections.abc import AsyncIterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,52 +41,50 @@ class Bucket:
         if self._provider == "local":
             self._root = Path(settings["local"]["root"])
 
-    async def put(self, key: str, content: bytes) -> None:
+    def put(self, key: str, content: bytes) -> None:
         """Write an object, which replaces one of that key; it is durable and visible, or not there.
 
         Raises:
             ConnectorError: whether it was written is not known.
         """
         try:
-            await obstore.put_async(
+            obstore.put(
                 self._store,
                 self._path(key),
-                content,
+                io.BytesIO(content),
+                use_multipart=len(content) > _PART_BYTES,
                 chunk_size=_PART_BYTES,
                 max_concurrency=_PARTS_AT_ONCE,
             )
         except FAILURES as error:
             raise mapped(error, f"writing {self._shown(key)}") from None
         if self._root is not None:
-            await asyncio.to_thread(_sync, self._root / self._path(key))
+            _sync(self._root / self._path(key))
 
-    async def pages(self, prefix: str) -> AsyncIterator[list[StoredObject]]:
+    def pages(self, prefix: str) -> Iterator[list[StoredObject]]:
         """Yield all objects of a folder and those below it, as the store's pages have them.
 
         Raises:
             ConnectorError: the list is not whole.
         """
         try:
-            async for page in obstore.list(self._store, self._path(prefix), chunk_size=1000):
+            for page in obstore.list(self._store, self._path(prefix), chunk_size=1000):
                 yield [self._stored(meta) for meta in page]
         except FAILURES as error:
             raise mapped(error, f"listing {self._shown(prefix)}") from None
 
-    async def require_listable(self, prefix: str) -> None:
+    def require_listable(self, prefix: str) -> None:
         """Return if the bucket can be reached and listed.
 
         Raises:
             ConnectorError: the reason why not.
         """
         if self._root is not None:
-            await asyncio.to_thread(require_creatable, self._root / self.name)
-        pages = self.pages(prefix)
-        async for _ in pages:
-            break
-        await pages.aclose()  # type: ignore[attr-defined]  # it is a generator
+            require_creatable(self._root / self.name)
+        next(self.pages(prefix), None)
 
     def read(self, stored: StoredObject, start: int, end: int) -> bytes:
-        """Return the bytes from `start` to before `end`; blocks, hence call it in a thread.
+        """Return the bytes from `start` to before `end`.
 
         Raises:
             ConnectorError: they cannot be had, or the object is not the one that was listed.

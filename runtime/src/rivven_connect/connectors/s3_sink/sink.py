@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import threading
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING
 
 from rivven_connect import (
@@ -22,6 +25,7 @@ from rivven_connect import (
 )
 from rivven_connect._object_store.keys import folder_of, require_usable
 from rivven_connect._object_store.opening import open_bucket
+from rivven_connect._offload import Offload
 from rivven_connect._run_names import run_name, with_range
 from rivven_connect._sink import BatchForm
 from rivven_connect._stream_paths import PLACEHOLDER
@@ -53,6 +57,8 @@ class S3Sink(S3SinkBase):
         self._started = datetime.datetime.now(datetime.UTC)
         self._schemas: dict[str, JsonObject] = {}
         self._opened: tuple[Bucket, Form] | None = None
+        self._threads = ThreadPoolExecutor(_AT_ONCE, "s3-sink")
+        self._takes = Offload()
         self._gathered: dict[str, dict[str, Gathering]] = {}
         self._published: dict[str, int] = {}
 
@@ -68,6 +74,7 @@ class S3Sink(S3SinkBase):
             ConnectorError: a setting cannot be used, or an extra is not installed.
         """
         require_usable(config.prefix)
+        self._threads = ThreadPoolExecutor(_AT_ONCE, "s3-sink")
         if config.format == "parquet":
             self.takes = "arrow"
         elif config.format == "csv" or config.partition_fields:
@@ -81,11 +88,13 @@ class S3Sink(S3SinkBase):
     async def close(self) -> None:
         """Forget what was not flushed: no checkpoint has passed it."""
         self._gathered = {}
+        await asyncio.to_thread(self._threads.shutdown, cancel_futures=True)
 
     async def check_bucket_reachable(self, config: S3SinkConfig) -> None:
         """Return if the bucket can be listed; nothing is written, hence the right to is not known."""
         bucket = await asyncio.to_thread(open_bucket, config)
-        await bucket.require_listable(folder_of(config.prefix.partition(PLACEHOLDER)[0]))
+        above = folder_of(config.prefix.partition(PLACEHOLDER)[0])
+        await asyncio.to_thread(bucket.require_listable, above)
 
     async def prepare(self, config: S3SinkConfig, catalog: ConfiguredCatalog) -> None:
         """Learn the schemas."""
@@ -100,10 +109,7 @@ class S3Sink(S3SinkBase):
             ConnectorError: none was taken; a record cannot be written.
         """
         _, form = self._open()
-        if self.takes == "json":
-            taken = _of_batches(form, batches)
-        else:
-            taken = await asyncio.to_thread(_of_batches, form, batches)
+        taken = await self._takes.run(partial(_of_batches, form, batches))
         result = WriteResult()
         self._keep(form, taken, result)
         return result
@@ -139,7 +145,7 @@ class S3Sink(S3SinkBase):
                     start += rows
                 total += start - first
             published[stream] = first + total
-        await _put_all(bucket, objects)
+        await _put_all(self._threads, bucket, objects)
         self._published |= published
 
     def _open(self) -> tuple[Bucket, Form]:
@@ -175,26 +181,28 @@ def _of_events(form: Form, events: Sequence[SourceEvent], result: WriteResult) -
     return taken
 
 
-async def _put_all(bucket: Bucket, objects: Sequence[tuple[str, Encode]]) -> None:
+async def _put_all(
+    threads: ThreadPoolExecutor, bucket: Bucket, objects: Sequence[tuple[str, Encode]]
+) -> None:
     """Write the objects, some at a time.
 
     Raises:
         ConnectorError: one could not be written; those that were begun have ended.
     """
-    waiting = iter(objects)
-    failures: list[BaseException] = []
+    has_failed = threading.Event()
 
-    async def put_some() -> None:
-        for key, encode in waiting:
-            if failures:
-                return
-            try:
-                await bucket.put(key, await asyncio.to_thread(encode))
-            except Exception as error:
-                failures.append(error)
-                raise
+    def put(key: str, encode: Encode) -> None:
+        if has_failed.is_set():
+            return
+        try:
+            bucket.put(key, encode())
+        except BaseException:
+            has_failed.set()
+            raise
 
-    workers = [put_some() for _ in range(min(_AT_ONCE, len(objects)))]
-    await asyncio.gather(*workers, return_exceptions=True)
-    if failures:
-        raise failures[0]
+    loop = asyncio.get_running_loop()
+    calls = [loop.run_in_executor(threads, put, *one) for one in objects]
+    ended = await asyncio.gather(*calls, return_exceptions=True)
+    for one in ended:
+        if one is not None:
+            raise one

@@ -60,7 +60,7 @@ class S3Source(S3SourceBase):
     async def check_bucket_readable(self, config: S3SourceConfig) -> None:
         """Return if the bucket can be listed."""
         bucket = await asyncio.to_thread(open_bucket, config)
-        await bucket.require_listable(folder_of(config.prefix))
+        await asyncio.to_thread(bucket.require_listable, folder_of(config.prefix))
 
     async def discover(self, config: S3SourceConfig) -> Catalog:
         """Return the one stream; what its records look like is not known before they are read."""
@@ -126,12 +126,11 @@ class _Steps:
 async def _listed(bucket: Bucket, config: S3SourceConfig) -> list[StoredObject]:
     """Return all objects that are meant; those without content hold no records."""
     matches = matcher_of(config)
-    return [
-        stored
-        async for page in bucket.pages(folder_of(config.prefix))
-        for stored in page
-        if stored.size and matches(stored.key)
-    ]
+    pages = bucket.pages(folder_of(config.prefix))
+    found: list[StoredObject] = []
+    while (page := await asyncio.to_thread(next, pages, None)) is not None:
+        found += [stored for stored in page if stored.size and matches(stored.key)]
+    return found
 
 
 async def _items(
