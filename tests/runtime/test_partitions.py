@@ -22,14 +22,17 @@ from engine_kit import (
 
 from rivven_connect import (
     Catalog,
+    ConfiguredCatalog,
     ConfiguredStream,
     ConnectorError,
     ConnectorSpec,
+    EventBatch,
     Json,
     JsonObject,
     Page,
     PipelineError,
     Source,
+    State,
     Stream,
     SyncMode,
 )
@@ -172,6 +175,20 @@ def test_the_next_run_plans_anew(tmp_path: Path) -> None:
     assert log.plans == ["s", "s"]
     assert len(sunk.durable) == 2 * ROWS
     assert saved_state(plan)["s"] == {"complete": 2}
+
+
+def test_a_plan_of_an_older_sync_is_not_followed() -> None:
+    """Its stream was left out of the syncs since."""
+    source, log = ranged()
+    state = State({"s": {"sync": 1, "plan": [[0, 5]]}, "s/0": {"complete": 1}}, {"finished": 3})
+
+    async def read() -> int:
+        catalog = ConfiguredCatalog.from_catalog(await source().discover(EmptyConfig()))
+        items = source().read(EmptyConfig(), catalog, state)
+        return sum([len(one) async for one in items if isinstance(one, EventBatch)])
+
+    assert asyncio.run(read()) == ROWS
+    assert log.plans == ["s"]
 
 
 def test_a_stream_whose_end_was_not_saved_is_ended_without_reading(tmp_path: Path) -> None:

@@ -84,6 +84,8 @@ def test_connects_by_parts_and_by_string(locked: PostgresServer) -> None:
 def test_the_password_in_a_connection_string_is_a_secret() -> None:
     connection_info(settings("host=h password='s3cret w\\'ith'"))
     assert redact("FATAL: s3cret w'ith was said") == "FATAL: *** was said"
+    connection_info(settings("host=h password=hidden\\ word"))
+    assert redact("no hidden word") == "no ***"
     connection_info(settings("postgresql://u:an%40other@h/d"))
     assert redact("no an@other") == "no ***"
 
