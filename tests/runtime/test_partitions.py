@@ -259,10 +259,12 @@ def found(rows: dict[str, list[JsonObject]], cursor: str = "at") -> type[Source[
                 ]
             )
 
-        def stream_records(self, config: EmptyConfig, stream: ConfiguredStream, start: Json) -> Any:
-            assert stream.stream.full_name() == f"n.{stream.stream.name}"
+        def read_discovered(
+            self, config: EmptyConfig, chosen: ConfiguredStream, start: Json
+        ) -> Any:
+            assert chosen.stream.full_name() == f"n.{chosen.stream.name}"
             return (
-                row for row in rows[stream.stream.name] if start is None or row[cursor] >= start
+                row for row in rows[chosen.stream.name] if start is None or row[cursor] >= start
             )
 
     return Found

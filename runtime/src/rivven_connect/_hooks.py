@@ -120,17 +120,13 @@ def _reader(
 ) -> _StreamReader | PartitionedReader:
     stream = configured.stream
     spec: StreamSpec[Any] | None = source.streams.find(stream.name, stream.namespace)
-    if spec is None and list(source.streams):
-        raise ConnectorError.configuration(
-            f"{type(source).__name__} declares no stream {stream.full_name()!r}"
-        )
     if configured.sync_mode is SyncMode.FULL_REFRESH and _is_partitioned(source):
         return PartitionedReader(source, config, spec or StreamSpec.of(configured), state, sync_id)
     if spec is not None:
         hook = partial(getattr(source, spec.hook), config)
         return _StreamReader(hook, spec, configured.sync_mode, state, sync_id)
     spec = StreamSpec.of(configured)
-    hook = partial(source.stream_records, config, configured)
+    hook = partial(source.read_discovered, config, configured)
     reader = _StreamReader(hook, spec, configured.sync_mode, state, sync_id)
     if configured.sync_mode is SyncMode.INCREMENTAL:
         reader.follow(spec.cursor)

@@ -11,7 +11,7 @@ from rivven_connect._batch import Item
 from rivven_connect._catalog import Catalog, ConfiguredCatalog, ConfiguredStream
 from rivven_connect._checks import CheckResult
 from rivven_connect._connector import Connector
-from rivven_connect._errors import HookMissing
+from rivven_connect._errors import ConnectorError, HookMissing
 from rivven_connect._json import Json
 from rivven_connect._state import State
 from rivven_connect._streams import Records, StreamSet
@@ -55,16 +55,21 @@ class Source(Connector[ConfigT], ABC):
         """
         return _hooks.read_streams(self, config, catalog, state)
 
-    def stream_records(
-        self, config: ConfigT, stream: ConfiguredStream, cursor: Json
+    def read_discovered(
+        self, config: ConfigT, chosen: ConfiguredStream, cursor: Json
     ) -> Records[Any]:
-        """Yield the records of a stream that `discover` found, for a source that declares none.
+        """Yield the records of a stream that `discover` found and the manifest does not declare.
 
-        As `read_<stream>`: from `cursor` on and including it, ordered by it where the stream in the
-        catalog is `ascending`; all of them where it is None. Such a source has `read = Source.read`,
-        which gives it resume points, ties at the cursor and streams that are read at once.
+        The hook of all such streams, with the rules of `read_<stream>`: cursor field, its order and
+        primary key are those of the stream in the catalog. A source that is generated without
+        streams says `read = Source.read` to be read so.
+
+        Raises:
+            ConnectorError: the source has no such streams.
         """
-        raise HookMissing("stream_records")
+        raise ConnectorError.configuration(
+            f"{type(self).__name__} declares no stream {chosen.stream.full_name()!r}"
+        )
 
     async def acknowledge(self, config: ConfigT, state: State) -> None:
         """Tell the outside world that everything up to `state` is durable.

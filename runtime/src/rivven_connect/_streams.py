@@ -76,7 +76,7 @@ class StreamSpec(msgspec.Struct, Generic[R], frozen=True, kw_only=True):
         key = configured.primary_key or stream.source_defined_primary_key
         return StreamSpec(
             name=stream.name,
-            hook="stream_records",
+            hook="read_discovered",
             namespace=stream.namespace,
             primary_key=tuple(map(tuple, key)),
             cursor=configured.cursor_field or stream.default_cursor_field,

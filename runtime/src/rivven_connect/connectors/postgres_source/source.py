@@ -35,7 +35,7 @@ class PostgresSource(PostgresSourceBase):
     key, and goes on by the range.
     """
 
-    # The runtime reads the streams one by one, through `stream_records` and `read_partition`.
+    # The runtime reads the streams one by one, through `read_discovered` and `read_partition`.
     read = Source.read
 
     def __init__(self) -> None:
@@ -54,15 +54,15 @@ class PostgresSource(PostgresSourceBase):
         """Return a stream for each table, and one for each query."""
         return Catalog([one.stream() for one in await self._find(config)])
 
-    def stream_records(
-        self, config: PostgresSourceConfig, stream: ConfiguredStream, cursor: Json
+    def read_discovered(
+        self, config: PostgresSourceConfig, chosen: ConfiguredStream, cursor: Json
     ) -> AsyncIterator[Part]:
         """Yield the rows at and above the cursor, in its order."""
 
         def choose(found: Relation) -> Selection:
-            return select_from_cursor(found, cursor, stream.fields)
+            return select_from_cursor(found, cursor, chosen.fields)
 
-        return self._rows(config, stream.stream.full_name(), choose)
+        return self._rows(config, chosen.stream.full_name(), choose)
 
     async def latest(self, config: PostgresSourceConfig, stream: str) -> Json:
         """Return the highest primary key of a table."""
