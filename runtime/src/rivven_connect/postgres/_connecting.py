@@ -35,6 +35,7 @@ _DEFAULTS = {
     "keepalives_idle": "30",  # a peer that went away without a word is found out in a minute
     "keepalives_interval": "10",
     "keepalives_count": "3",
+    "tcp_user_timeout": "60000",  # the same while it should take what we send
 }
 """What a connection string may say otherwise."""
 
