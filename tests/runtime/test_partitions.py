@@ -14,6 +14,7 @@ from engine_kit import (
     SIMPLE,
     EmptyConfig,
     make_sink,
+    make_transactional,
     run_plan,
     saved_state,
     simple_plan,
@@ -21,6 +22,7 @@ from engine_kit import (
 )
 
 from rivven_connect import (
+    BatchConfig,
     Catalog,
     ConfiguredCatalog,
     ConfiguredStream,
@@ -133,7 +135,7 @@ def test_ranges_are_read_once_and_at_most_so_many_at_once(tmp_path: Path, concur
 def test_a_crash_anywhere_repeats_no_range_that_was_finished(
     tmp_path: Path, concurrency: int, pages: bool
 ) -> None:
-    for at in range(0, ROWS, 3):
+    for at in range(0, ROWS, 7):
         folder = tmp_path / str(at)
         folder.mkdir()
         source, log = ranged(pages=pages)
@@ -155,6 +157,27 @@ def test_a_crash_anywhere_repeats_no_range_that_was_finished(
         if pages:
             assert len(sunk.durable) == ROWS, "what was left, and no more"
         assert saved_state(plan)["s"] == {"complete": 1}
+
+
+@pytest.mark.parametrize("concurrency", [1, 3])
+@pytest.mark.parametrize("pages", [False, True])
+def test_a_transactional_sink_has_each_record_once(
+    tmp_path: Path, concurrency: int, pages: bool
+) -> None:
+    """It writes parts of several ranges before any of them has ended."""
+    for at in (3, 17, 36):
+        folder = tmp_path / str(at)
+        folder.mkdir()
+        source, log = ranged(pages=pages)
+        sink, vault = make_transactional(limits=BatchConfig(max_records=4, max_wait_ms=1))
+        keys = f"concurrency: {concurrency}"
+        text = with_keys(keys).replace("settings: {", "settings: {max_in_flight: 4, ")
+        plan = simple_plan(folder, source, sink, text)
+        log.fail_at = at
+        with pytest.raises(PipelineError, match="broken"):
+            run_plan(plan)
+        run_plan(plan)
+        assert sorted(map(str, vault.ids())) == sorted(ids()), at
 
 
 def test_a_failure_that_passes_goes_on_by_the_same_plan(tmp_path: Path) -> None:
