@@ -85,6 +85,7 @@ async def test_a_crash_anywhere_reads_the_rest_of_the_ranges(
 async def test_small_tables_keyless_tables_views_and_queries_are_one_range(shop: Shop) -> None:
     shop.sql("CREATE TABLE small (id int PRIMARY KEY)", "CREATE TABLE keyless (id int)")
     shop.sql("CREATE VIEW v AS SELECT 1 AS id", "CREATE TABLE docs (id jsonb PRIMARY KEY)")
+    shop.sql("INSERT INTO docs SELECT to_jsonb(generate_series(1, 100))")
     shop.sql("INSERT INTO small SELECT generate_series(1, 10)", "ANALYZE")
     source = PostgresSource()
     streams = {"q": {"query": "SELECT 1 AS id", "primary_key": ["id"]}}
