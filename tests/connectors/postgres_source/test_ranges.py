@@ -85,6 +85,7 @@ async def test_a_crash_anywhere_reads_the_rest_of_the_ranges(
 async def test_small_tables_keyless_tables_views_and_queries_are_one_range(shop: Shop) -> None:
     shop.sql("CREATE TABLE small (id int PRIMARY KEY)", "CREATE TABLE keyless (id int)")
     shop.sql("CREATE VIEW v AS SELECT 1 AS id", "CREATE TABLE docs (id jsonb PRIMARY KEY)")
+    shop.sql("INSERT INTO docs SELECT to_jsonb(generate_series(1, 100))")
     shop.sql("INSERT INTO small SELECT generate_series(1, 10)", "ANALYZE")
     source = PostgresSource()
     streams = {"q": {"query": "SELECT 1 AS id", "primary_key": ["id"]}}
@@ -92,6 +93,7 @@ async def test_small_tables_keyless_tables_views_and_queries_are_one_range(shop:
     config = shop.config(tables=tables, streams=streams, partition_rows=10)
     for name in ("public.small", "public.keyless", "public.v", "public.docs", "q"):
         end = await source.latest(config, name)
+        assert end is None
         assert await source.plan(config, name, None, end) == [{}], name
 
 
@@ -100,6 +102,15 @@ async def test_a_table_that_was_never_analyzed_is_split_too(shop: Shop) -> None:
     shop.sql("CREATE TABLE u (LIKE t INCLUDING ALL)", "INSERT INTO u SELECT * FROM t")
     shop.sql("DROP TABLE t", "ALTER TABLE u RENAME TO t")
     assert len(await planned(shop, 100)) > 3
+
+
+async def test_ranges_are_of_the_table_s_own_key(shop: Shop) -> None:
+    """The one of the config need not be unique, and may be NULL."""
+    filled(shop, "id int PRIMARY KEY, k int", "i, nullif(i % 3, 0)")
+    streams = {"public.t": {"primary_key": ["k"]}}
+    first = await shop.read(partition_rows=300, batch_size=50, streams=streams, stop_after=9)
+    second = await shop.read(first.state, partition_rows=300, streams=streams)
+    assert sorted(first.ids() + second.ids()) == list(range(1, ROWS + 1))
 
 
 async def test_a_partitioned_table_is_split(shop: Shop) -> None:

@@ -139,6 +139,7 @@ def _text(error: psycopg.Error) -> str:
     if not error.sqlstate or not diagnosis.message_primary:
         # libpq says it in several lines: one per address that it tried, and hints.
         text = "; ".join(line.strip() for line in str(error).splitlines() if line.strip())
+        text = text.removeprefix("connection failed: ")
         return escape_text(text, limit=_LONGEST_MESSAGE)
     parts = [diagnosis.message_primary]
     if diagnosis.message_detail and error.sqlstate[:2] not in ("22", "23"):

@@ -19,17 +19,6 @@ if TYPE_CHECKING:
 _MOST_RANGES = 1_000
 _SAMPLES = 50
 """Rows that are looked at for each range, where its bounds cannot be computed."""
-_ROW_BYTES = 100
-"""Of a row, on the disk, in a table that has never been analyzed."""
-
-_ESTIMATE = b"""
-SELECT coalesce(sum(CASE WHEN c.reltuples > 0 THEN c.reltuples
-                         ELSE pg_catalog.pg_relation_size(c.oid) / $2::float8 END), 0)::int8
-FROM pg_catalog.pg_class c
-WHERE c.relkind <> 'p' AND (c.oid = $1::oid OR c.oid IN (
-    SELECT p.relid FROM pg_catalog.pg_partition_tree($1::oid::regclass) p))
-"""
-
 Key = list[str]
 
 
@@ -45,30 +34,27 @@ def last_key(connection: psycopg.Connection[Any], found: Relation) -> Key | None
 def plan_ranges(
     connection: psycopg.Connection[Any], found: Relation, end: Key, *, range_rows: int
 ) -> list[Json]:
-    """Return ranges that together hold all keys up to `end`; one range where it is small.
+    """Return ranges that together hold all keys up to `end`.
 
     Raises:
         psycopg.Error: the server cannot be asked.
     """
-    row = connection.execute(_ESTIMATE, [found.table_oid, _ROW_BYTES]).fetchone()
-    rows = int(row[0]) if row else 0
-    count = min(_MOST_RANGES, -(-rows // range_rows))
-    if count <= 1:
-        return [{}]
-    shapes = [found.shape_of(name) for name in found.primary_key]
+    count = min(_MOST_RANGES, -(-found.rows // range_rows))
+    shapes = [found.shape_of(name) for name in found.unique_key]
     if shapes == [Shape.INTEGER]:
         bounds = _computed(connection, found, int(end[0]), count)
     else:
-        bounds = _sampled(connection, found, rows, count)
+        bounds = _sampled(connection, found, count)
     return [{"after": after, "to": to} for after, to in pairwise([None, *bounds, end])]
 
 
-def can_split(found: Relation) -> bool:
-    """Whether there is a primary key that ranges can be made of."""
+def is_split(found: Relation, range_rows: int) -> bool:
+    """Whether a table has more rows than one range, and a primary key that ranges can be made of."""
+    shapes = [found.shape_of(name) for name in found.unique_key]
     return bool(
-        found.table_oid is not None
-        and found.primary_key
-        and not any(found.shape_of(name) in (Shape.JSON, Shape.ARRAY) for name in found.primary_key)
+        shapes
+        and 0 < range_rows < found.rows
+        and not any(shape in (Shape.JSON, Shape.ARRAY) for shape in shapes)
     )
 
 
@@ -81,11 +67,9 @@ def _computed(
     return [[str(one)] for one in sorted(bounds) if low <= one < high]
 
 
-def _sampled(
-    connection: psycopg.Connection[Any], found: Relation, rows: int, count: int
-) -> list[Key]:
-    percent = min(100.0, 100.0 * count * _SAMPLES / max(rows, 1))
-    names = [f"t.{quoted(name)}" for name in found.primary_key]
+def _sampled(connection: psycopg.Connection[Any], found: Relation, count: int) -> list[Key]:
+    percent = min(100.0, 100.0 * count * _SAMPLES / found.rows)
+    names = [f"t.{quoted(name)}" for name in found.unique_key]
     key = ", ".join(names)
     # A tile's last row is its bound; the last tile has none, because the range goes on to the end.
     tiles = (
@@ -101,7 +85,7 @@ def _sampled(
 
 
 def _edge(connection: psycopg.Connection[Any], found: Relation, direction: str) -> Key | None:
-    names = [f"t.{quoted(name)}" for name in found.primary_key]
+    names = [f"t.{quoted(name)}" for name in found.unique_key]
     order = ", ".join(f"{name} {direction}" for name in names)
     rows = f"FROM {found.sql} AS t ORDER BY {order} LIMIT 1"
     query = f"SELECT {_texts(names)} {rows}"

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import psycopg
 
 _PAGE_BYTES = 1024 * 1024
-_CHUNK_ROWS = 10
+_CHUNK_ROWS = 4
 """Rows that libpq holds at once; with more, nothing is faster, and large rows take more memory."""
 _CHUNKS_SINCE = 170_000
 """The version of libpq from which it gives more than one row at once."""

@@ -35,6 +35,20 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("rivven_connect.source")
 
+_ROW_BYTES = 100
+"""Of a row, on the disk, in a table that has never been analyzed."""
+
+_ESTIMATE = b"""
+SELECT t.oid::int8, sum(CASE WHEN c.reltuples > 0 THEN c.reltuples
+                             ELSE pg_catalog.pg_relation_size(c.oid) / $2::float8 END)::int8
+FROM unnest($1::oid[]) AS t(oid)
+CROSS JOIN LATERAL (
+    SELECT t.oid UNION SELECT p.relid FROM pg_catalog.pg_partition_tree(t.oid::regclass) p
+) AS part(oid)
+JOIN pg_catalog.pg_class c ON c.oid = part.oid AND c.relkind <> 'p'
+GROUP BY t.oid
+"""
+
 Reading: TypeAlias = Bulk | Incrementing | Timestamp | TimestampIncrementing
 
 _TIMES = (Shape.TIMESTAMP, Shape.TIMESTAMPTZ, Shape.DATE)
@@ -51,8 +65,11 @@ class Relation(msgspec.Struct, frozen=True, kw_only=True):
     columns: tuple[Column, ...]
     types: Types
     primary_key: tuple[str, ...] = ()
+    unique_key: tuple[str, ...] = ()
+    """The table's own primary key: what ranges are made of, because no two rows have the same."""
     reading: Reading
-    table_oid: int | None = None
+    rows: int = 0
+    """About so many rows are in the table; 0 for what is none."""
 
     def full_name(self) -> str:
         """Return the stream's full name."""
@@ -114,15 +131,16 @@ def find_relations(
                 f"`streams` names {name!r}, which is no table that is read{_near(name, known)}; a "
                 "stream that is none needs a `query`"
             )
-    found = [_table(one, types, config) for one in tables]
+    rows = _estimates(connection, tables)
+    found = [_table(one, types, config, rows.get(one.oid, 0)) for one in tables]
     found += [_query(connection, name, one, config) for name, one in queries.items()]
-    names = [one.full_name() for one in found]
-    for name in names:
-        if names.count(name) > 1:
-            raise ConnectorError.configuration(
-                f"two streams would be called {name!r}; read them by two sources"
-            )
+    seen: set[str] = set()
     for one in found:
+        if one.full_name() in seen:
+            raise ConnectorError.configuration(
+                f"two streams would be called {one.full_name()!r}; read them by two sources"
+            )
+        seen.add(one.full_name())
         _require_cursor(one)
     return found
 
@@ -165,7 +183,7 @@ def _named_tables(known: Sequence[Table], names: Iterable[str]) -> list[Table]:
     return list(chosen.values())
 
 
-def _table(table: Table, types: Types, config: PostgresSourceConfig) -> Relation:
+def _table(table: Table, types: Types, config: PostgresSourceConfig, rows: int) -> Relation:
     options = config.streams.get(table.full_name(), StreamOptions())
     return Relation(
         name=table.name,
@@ -174,9 +192,16 @@ def _table(table: Table, types: Types, config: PostgresSourceConfig) -> Relation
         columns=table.columns,
         types=types,
         primary_key=_key(table.full_name(), options, table.primary_key, table.columns),
+        unique_key=table.primary_key,
         reading=options.read or config.read,
-        table_oid=table.oid if table.kind in ("table", "partitioned") else None,
+        rows=rows,
     )
+
+
+def _estimates(connection: psycopg.Connection[Any], tables: Sequence[Table]) -> dict[int, int]:
+    """Return about how many rows each table has, by its OID."""
+    oids = [one.oid for one in tables if one.kind in ("table", "partitioned")]
+    return dict(connection.execute(_ESTIMATE, [oids, _ROW_BYTES]).fetchall())
 
 
 def _query(

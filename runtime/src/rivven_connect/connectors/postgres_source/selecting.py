@@ -63,7 +63,7 @@ def select_range(
     found: Relation, after: Sequence[str] | None, to: Sequence[str] | None, *, is_ordered: bool
 ) -> Selection:
     """Return the rows whose primary key is above `after` and not above `to`; None is no bound."""
-    names = [f"t.{quoted(name)}" for name in found.primary_key]
+    names = [f"t.{quoted(name)}" for name in found.unique_key]
     values: list[str] = []
     conditions = []
     for operator, bound in ((">", after), ("<=", to)):
@@ -76,12 +76,11 @@ def select_range(
         rows += f" WHERE {' AND '.join(conditions)}"
     if not is_ordered:
         return _selection(found, None, rows, values)
-    shapes = [found.shape_of(name) for name in found.primary_key]
+    shapes = [found.shape_of(name) for name in found.unique_key]
 
     def left(row: JsonObject) -> Json:
         key = [
-            key_text(row[name], shape)
-            for name, shape in zip(found.primary_key, shapes, strict=True)
+            key_text(row[name], shape) for name, shape in zip(found.unique_key, shapes, strict=True)
         ]
         return {"after": key, "to": None if to is None else list(to)}
 

@@ -12,7 +12,7 @@ from rivven_connect.connectors.postgres_source._generated import (
     PostgresSourceBase,
     PostgresSourceConfig,
 )
-from rivven_connect.connectors.postgres_source.ranges import can_split, last_key, plan_ranges
+from rivven_connect.connectors.postgres_source.ranges import is_split, last_key, plan_ranges
 from rivven_connect.connectors.postgres_source.reading import Part, RowReader
 from rivven_connect.connectors.postgres_source.relations import Relation, find_relations
 from rivven_connect.connectors.postgres_source.selecting import (
@@ -55,19 +55,19 @@ class PostgresSource(PostgresSourceBase):
         return Catalog([one.stream() for one in await self._find(config)])
 
     def read_discovered(
-        self, config: PostgresSourceConfig, stream: ConfiguredStream, cursor: Json
+        self, config: PostgresSourceConfig, chosen: ConfiguredStream, cursor: Json
     ) -> AsyncIterator[Part]:
         """Yield the rows at and above the cursor, in its order."""
 
         def choose(found: Relation) -> Selection:
-            return select_from_cursor(found, cursor, stream.fields)
+            return select_from_cursor(found, cursor, chosen.fields)
 
-        return self._rows(config, stream.stream.full_name(), choose)
+        return self._rows(config, chosen.stream.full_name(), choose)
 
     async def latest(self, config: PostgresSourceConfig, stream: str) -> Json:
-        """Return the highest primary key of a table."""
+        """Return the highest primary key of a table that is split."""
         found = await self._relation(config, stream)
-        if not config.partition_rows or not can_split(found):
+        if not is_split(found, config.partition_rows):
             return None
         return await self._ask(config, f"planning {stream}", lambda one: last_key(one, found))
 
