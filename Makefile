@@ -63,7 +63,7 @@ lint: $(VENV)/.synced
 
 types: $(VENV)/.synced
 	@$(BIN)/mypy
-	@set -e; for file in tests/*/conftest.py; do $(BIN)/mypy --no-error-summary "$$file"; done
+	@set -e; for file in tests/*/conftest.py tests/connectors/tables/conftest.py; do $(BIN)/mypy --no-error-summary "$$file"; done
 
 imports: $(VENV)/.synced
 	@$(BIN)/lint-imports
