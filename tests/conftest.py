@@ -39,6 +39,9 @@ SLOW_TESTS = (
     "test_a_cursor_says_the_same_of_columns_and_of_rows",
     "test_the_same_bytes_from_any_hash_seed_in_any_folder",
     "test_killed_again_and_again_a_pipeline_loses_nothing",
+    "test_what_a_crashed_writer_has_begun_is_not_read",
+    "test_what_python_writes_is_read_back",
+    "test_wide_rows_come_few_at_a_time",
 )
 
 

@@ -201,6 +201,7 @@ def test_a_whole_table_is_resumed_at_every_place(shop: Shop) -> None:
     )
     full = shop.read()
     assert full.ids() == [str(n) for n in range(10)]
+    assert [after for after, _ in full.states[:-2]] == [3, 6, 9, 10]
     for after, state in full.states[:-2]:
         assert shop.read(state=state).ids() == full.ids()[after:]
     again = shop.read(state={**full.state})
