@@ -49,6 +49,9 @@ SLOW_TESTS = (
     "test_killed_again_and_again_a_pipeline_loses_nothing",
     "test_a_further_attempt_is_signed_anew",
     "test_f8_every_mask_of_outcomes_of_a_whole_batch",
+    "test_what_a_crashed_writer_has_begun_is_not_read",
+    "test_what_python_writes_is_read_back",
+    "test_wide_rows_come_few_at_a_time",
 )
 
 

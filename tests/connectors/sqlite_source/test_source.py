@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import shutil
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
@@ -200,6 +201,7 @@ def test_a_whole_table_is_resumed_at_every_place(shop: Shop) -> None:
     )
     full = shop.read()
     assert full.ids() == [str(n) for n in range(10)]
+    assert [after for after, _ in full.states[:-2]] == [3, 6, 9, 10]
     for after, state in full.states[:-2]:
         assert shop.read(state=state).ids() == full.ids()[after:]
     again = shop.read(state={**full.state})
@@ -226,7 +228,7 @@ def test_new_rows_are_found_by_their_number(shop: Shop) -> None:
     shop.run("CREATE TABLE t (id INTEGER PRIMARY KEY, x)", "INSERT INTO t VALUES (1, 1), (5, 5)")
     first = shop.read(table)
     assert first.ids() == [1, 5]
-    assert first.state["t"] == {"cursor": 5, "seen": [[5]]}
+    assert first.state["t"] == {"cursor": 5, "cursor_field": "id", "seen": [[5]]}
     shop.run("INSERT INTO t VALUES (2, 2), (6, 6), (9, 9)")
     assert shop.read(table, state=first.state).ids() == [6, 9]
     assert shop.read(table, mode=SyncMode.FULL_REFRESH).ids() == [1, 2, 5, 6, 9]
@@ -365,6 +367,34 @@ def test_nothing_is_created_or_changed(shop: Shop) -> None:
     asyncio.run(SqliteSource().check(shop.config()))
     assert shop.path.read_bytes() == before
     assert [one.name for one in shop.path.parent.iterdir()] == [shop.path.name]
+
+
+def test_a_check_leaves_no_trace_of_a_database_in_wal_mode(shop: Shop) -> None:
+    shop.run("PRAGMA journal_mode = wal", "CREATE TABLE t (id)", "INSERT INTO t VALUES (1)")
+    config = shop.config({"name": "t"})
+    assert asyncio.run(SqliteSource().check(config)).is_success()
+    assert [one.name for one in shop.path.parent.iterdir()] == [shop.path.name]
+    with contextlib.closing(sqlite3.connect(shop.path)) as writer, writer:
+        writer.execute("CREATE TABLE late (id)")
+        writer.commit()
+        assert asyncio.run(SqliteSource().check(shop.config({"name": "late"}))).is_success()
+        assert shop.read().ids() == [1]
+
+
+def test_what_a_crashed_writer_has_begun_is_not_read(shop: Shop, tmp_path: Path) -> None:
+    shop.run("CREATE TABLE t (id INTEGER PRIMARY KEY, x)")
+    shop.run("INSERT INTO t VALUES (?, ?)", rows=[(n, "a" * 500) for n in range(2000)])
+    left = Shop(tmp_path / "left.db")
+    with contextlib.closing(sqlite3.connect(shop.path, isolation_level=None)) as writer:
+        writer.execute("PRAGMA cache_size = 1")  # so that pages are written before the commit
+        writer.execute("BEGIN")
+        writer.execute("UPDATE t SET x = 'b' || x")
+        for suffix in ("", "-journal"):
+            shutil.copy(f"{shop.path}{suffix}", f"{left.path}{suffix}")
+    with pytest.raises(ConnectorError, match="open it once with a program that may write"):
+        left.read()
+    left.run("DELETE FROM t WHERE id > 0")
+    assert left.read().of("t") == [{"id": 0, "x": "a" * 500}]
 
 
 def test_a_writer_goes_on_while_the_source_reads(shop: Shop) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
 import urllib.parse
 from collections.abc import Iterator, Sequence
@@ -29,16 +30,22 @@ class BadText(bytes):
 
 
 class Reader:
-    """One read-only connection. Every method blocks; one thread at a time may call."""
+    """One read-only connection. Every method blocks; one thread at a time may call.
 
-    def __init__(self, config: SqliteSourceConfig) -> None:
+    In a database in WAL mode, SQLite itself makes two files that readers share, and leaves them. With
+    `traceless`, that is avoided where nobody has the database open: only for a short look.
+    """
+
+    def __init__(self, config: SqliteSourceConfig, *, traceless: bool = False) -> None:
         self.path = config.path
         self._batch_size = config.batch_size
         path = require_file(config.path)
         name = urllib.parse.quote(str(path.absolute()))
+        is_unused = not os.path.exists(f"{path}-wal")
+        still = "&immutable=1" if traceless and is_unused and _is_in_wal_mode(path) else ""
         with self.errors():
             self._connection = sqlite3.connect(
-                f"file:{name}?mode=ro",
+                f"file:{name}?mode=ro{still}",
                 uri=True,
                 timeout=config.busy_timeout_ms / 1000,
                 isolation_level=None,
@@ -95,6 +102,11 @@ class Reader:
                     raise ConnectorError.fatal(
                         f"{self.path}: the name of a table or column is not UTF-8"
                     ) from None
+                if _code(error) == sqlite3.SQLITE_READONLY_ROLLBACK:
+                    raise ConnectorError.io(
+                        f"{self.path} was left in the middle of a transaction by a program that crashed; "
+                        "open it once with a program that may write, which rolls it back"
+                    ) from error
                 raise
 
     def _chunk(self, sql: str, values: Sequence[Any]) -> list[Row]:
@@ -138,6 +150,17 @@ def require_file(path: str) -> Path:
             f"the sqlite source needs SQLite 3.37; Python has {sqlite3.sqlite_version} here"
         )
     return found
+
+
+def _is_in_wal_mode(path: Path) -> bool:
+    """Whether the header says so (sqlite.org/fileformat.html, section 1.3.3)."""
+    with path.open("rb") as file:
+        return file.read(20)[18:] == b"\2\2"
+
+
+def _code(error: sqlite3.Error) -> int:
+    """Return SQLite's own code; an error that Python made has none."""
+    return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
 
 
 def _is_about_text(error: sqlite3.Error) -> bool:

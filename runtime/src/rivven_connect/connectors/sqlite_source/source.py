@@ -47,7 +47,7 @@ class SqliteSource(SqliteSourceBase):
 
     async def check_find_tables(self, config: SqliteSourceConfig) -> None:
         """Return if the tables and columns that the config names are there."""
-        await self.discover(config)
+        await asyncio.to_thread(_catalog, config, traceless=True)
 
     async def discover(self, config: SqliteSourceConfig) -> Catalog:
         """Return a stream for each table, with the schema that its columns declare."""
@@ -60,8 +60,8 @@ class SqliteSource(SqliteSourceBase):
         return _rows(config, chosen, cursor)
 
 
-def _catalog(config: SqliteSourceConfig) -> Catalog:
-    with contextlib.closing(Reader(config)) as reader:
+def _catalog(config: SqliteSourceConfig, *, traceless: bool = False) -> Catalog:
+    with contextlib.closing(Reader(config, traceless=traceless)) as reader:
         return Catalog(
             [stream_of(*one, types=config.types) for one in chosen_tables(reader, config)]
         )
