@@ -21,7 +21,7 @@ from rivven_connect import (
     SyncMode,
 )
 
-sys.path.insert(0, str(Path(__file__).parent / "tables"))
+sys.path.insert(0, str(Path(__file__).parent / "warehouses"))
 
 
 @dataclasses.dataclass
