@@ -133,6 +133,14 @@ def test_each_secret_option_of_each_connector_has_a_canary() -> None:
     assert len(SUBJECTS) > 5
 
 
+def at(config: Any, url: str) -> Any:
+    """Return a config whose addresses, at any depth, are our server's."""
+    if isinstance(config, dict):
+        return {key: at(value, url) for key, value in config.items()}
+    is_address = isinstance(config, str) and config.startswith("http")
+    return url if is_address else config
+
+
 def free_port() -> int:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -201,10 +209,9 @@ class Writer:
                 holder = holder[step]
             breaks = path[-1] == "password"  # a line break is not legal in a header
             holder[path[-1]] = self.secret("/".join(map(str, path)), line_break=breaks)
-        for key, value in config.items():
-            if isinstance(value, str) and value.startswith("http"):
-                config[key] = self.url
-        return {**config, **({"timeout_ms": 300} if "timeout_ms" in config else {})}
+        quick = {"timeout_ms": 300, "retry_count": 0}
+        found: dict[str, Any] = at(config, self.url)
+        return {**found, **{key: quick[key] for key in quick if key in schema["properties"]}}
 
     def pipeline(self, connector: str, config: dict[str, Any]) -> dict[str, Any]:
         kind, _, name = connector.partition(":")
