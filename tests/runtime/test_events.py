@@ -29,6 +29,7 @@ def test_constructors_say_what_happened() -> None:
         SourceEvent.insert("s", 1).event_type,
         SourceEvent.update("s", 1, 2).event_type,
         SourceEvent.delete("s", 1).event_type,
+        SourceEvent.truncate("s").event_type,
         state({}).event_type,
         log_event("info", "x").event_type,
     }
@@ -42,6 +43,7 @@ def test_constructors_say_what_happened() -> None:
         (SourceEvent.record("s", 1), True, False, False),
         (SourceEvent.insert("s", 1), True, True, False),
         (SourceEvent.delete("s", 1), True, True, False),
+        (SourceEvent.truncate("s", "n"), True, True, False),
         (state({"a": 1}), False, False, True),
         (log_event("warn", "x"), False, False, True),
     ],

@@ -10,10 +10,12 @@ from typing import Any, Generic, Protocol, TypeAlias, TypeVar, runtime_checkable
 import msgspec
 import msgspec.structs
 
-from rivven_connect._events import EventType, SourceEvent, full_name
+from rivven_connect._events import EventMetadata, EventType, SourceEvent, full_name
 from rivven_connect._json import Json, JsonObject, encode_lines
 
 R = TypeVar("R")
+
+_COLUMNS = ("event_types", "positions", "sub_indexes", "timestamps", "metadata")
 
 
 @runtime_checkable
@@ -30,7 +32,8 @@ class EventBatch:
     `records` is a list of JSON values, or a `pyarrow.RecordBatch`. `state` means "after the last
     record"; None is not a resume point. A batch with no records and a state is legal: it moves the
     checkpoint. `flush` asks the sinks to flush now. `size` is the encoded size in bytes, where the
-    maker knows it. `timestamp` is filled once, by the runtime.
+    maker knows it. `timestamp` is filled once, by the runtime, and `timestamps` is the column where
+    events of several moments are in one batch.
     """
 
     stream: str
@@ -42,6 +45,8 @@ class EventBatch:
     event_types: Sequence[EventType] | None = None
     positions: Sequence[Json] | None = None
     sub_indexes: Sequence[int] | None = None
+    timestamps: Sequence[datetime.datetime] | None = None
+    metadata: Sequence[EventMetadata | None] | None = None
     size: int | None = None
     flush: bool = False
 
@@ -76,7 +81,7 @@ class EventBatch:
 
     def events(self) -> Iterator[SourceEvent]:
         """Yield the events one by one; the last one carries the batch's state."""
-        if not (self.event_types or self.positions or self.sub_indexes or self.state):
+        if not self.state and not any(self.columns().values()):
             stream, namespace, timestamp = self.stream, self.namespace, self.timestamp
             for data in self.rows():
                 yield SourceEvent(
@@ -90,13 +95,18 @@ class EventBatch:
             event.state = self.state if index == last else None
             yield event
 
+    def columns(self) -> dict[str, Any]:
+        """Return what the batch says of each of its records: None where they do not differ."""
+        return {name: getattr(self, name) for name in _COLUMNS}
+
     def event_at(self, index: int) -> SourceEvent:
         """Return one event, without its record and without the batch's state."""
         return SourceEvent(
             stream=self.stream,
             event_type=self.event_types[index] if self.event_types else EventType.RECORD,
             namespace=self.namespace,
-            timestamp=self.timestamp,
+            timestamp=self.timestamps[index] if self.timestamps else self.timestamp,
+            metadata=self.metadata[index] if self.metadata else None,
             position=self.positions[index] if self.positions else None,
             sub_index=self.sub_indexes[index] if self.sub_indexes else 0,
         )

@@ -27,12 +27,15 @@ class EventType(enum.StrEnum):
     INSERT = "insert"
     UPDATE = "update"
     DELETE = "delete"
+    TRUNCATE = "truncate"
+    """All records of the stream are gone; `data` is None. Only sinks with `truncates` see it."""
     STATE = "state"
     LOG = "log"
     SCHEMA = "schema"
 
 
-_CHANGES = frozenset({EventType.INSERT, EventType.UPDATE, EventType.DELETE})
+_REMOVALS = frozenset({EventType.DELETE, EventType.TRUNCATE})
+_CHANGES = frozenset({EventType.INSERT, EventType.UPDATE}) | _REMOVALS
 CONTROLS = frozenset({EventType.STATE, EventType.LOG, EventType.SCHEMA})
 """Events for the runtime; every other one carries a record."""
 
@@ -98,6 +101,11 @@ class SourceEvent(msgspec.Struct, gc=False, kw_only=True):
         return cls(stream=stream, data=before, event_type=EventType.DELETE)
 
     @classmethod
+    def truncate(cls, stream: str, namespace: str | None = None) -> Self:
+        """All records of a stream are gone."""
+        return cls(stream=stream, namespace=namespace, event_type=EventType.TRUNCATE)
+
+    @classmethod
     def log(cls, level: LogLevel | str, message: str) -> Self:
         """A line for the log, in the order of the data."""
         data = {"level": LogLevel(level).value, "message": message}
@@ -115,7 +123,7 @@ class SourceEvent(msgspec.Struct, gc=False, kw_only=True):
 
     @property
     def is_cdc(self) -> bool:
-        """Whether the event is a change: insert, update or delete."""
+        """Whether the event is a change: insert, update, delete or truncate."""
         return self.event_type in _CHANGES
 
     @property
@@ -134,10 +142,10 @@ class SourceEvent(msgspec.Struct, gc=False, kw_only=True):
         return self.data if self.event_type is EventType.DELETE else None
 
     def after(self) -> Json:
-        """Return the record as it is now, or None for a deleted one."""
+        """Return the record as it is now, or None for one that is gone."""
         if self.event_type is EventType.UPDATE and isinstance(self.data, dict):
             return self.data.get("after")
-        return None if self.event_type is EventType.DELETE else self.data
+        return None if self.event_type in _REMOVALS else self.data
 
     def data_bytes(self) -> bytes:
         """Return `data` as JSON, UTF-8."""

@@ -74,6 +74,9 @@ class Sink(Connector[ConfigT], ABC):
     overwrites: ClassVar[bool] = False
     """Whether `prepare` replaces what a stream's place held before, where the mode is `overwrite`."""
 
+    truncates: ClassVar[bool] = False
+    """Whether the sink empties a stream's place at an event of type `truncate`; others get none."""
+
     async def check(self, config: ConfigT) -> CheckResult:
         """Say whether the sink can do its work; by default, run the declared check hooks."""
         return await _hooks.run_checks(self, self.checks, config)

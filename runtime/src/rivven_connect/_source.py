@@ -86,13 +86,21 @@ class Source(Connector[ConfigT], ABC):
         """
 
     async def latest(self, config: ConfigT, stream: str) -> Json:
-        """Return the end of what can be read now (`partitioned: true`)."""
+        """Return the end of what can be read now of a stream, by full name (`partitioned: true`)."""
         raise HookMissing("latest")
 
-    async def plan(self, config: ConfigT, stream: str, start: Json, end: Json) -> Sequence[Any]:
-        """Split `start` to `end` into ranges that can be read apart (`partitioned: true`)."""
+    async def plan(self, config: ConfigT, stream: str, start: Json, end: Json) -> Sequence[Json]:
+        """Split `start` to `end` into ranges that can be read apart (`partitioned: true`).
+
+        Called once for each stream that is read whole, with None as the start and `latest` as the
+        end. The plan is kept with the state, so a partition is JSON, and small; none means that there
+        is nothing to read.
+        """
         raise HookMissing("plan")
 
     def read_partition(self, config: ConfigT, stream: str, partition: Any) -> Records[Any]:
-        """Yield the records of one range (`partitioned: true`)."""
+        """Yield the records of one range (`partitioned: true`); several are read at once.
+
+        A `Page` may have as its cursor the partition that is left behind it: there a crash resumes.
+        """
         raise HookMissing("read_partition")

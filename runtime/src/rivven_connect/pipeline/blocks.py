@@ -71,9 +71,7 @@ class EncodedBatch(EventBatch):
             namespace=batch.namespace,
             records=batch.records if keep else None,
             timestamp=batch.timestamp,
-            event_types=batch.event_types,
-            positions=batch.positions,
-            sub_indexes=batch.sub_indexes,
+            **batch.columns(),
         )
         self._count = len(batch)
         self._lines = lines
@@ -113,6 +111,12 @@ class Block(msgspec.Struct, eq=False):
         else:
             is_double = isinstance(batch, EncodedBatch) and batch.records is not None
         return self.size * (1 + is_double) + RECORD_OVERHEAD * len(self)
+
+    @property
+    def truncates(self) -> bool:
+        """Whether it says that a stream's records are gone; then it says nothing else."""
+        types = self.batch.event_types
+        return types is not None and types[0] is EventType.TRUNCATE
 
     def in_rows(self) -> Block:
         """Return columns as rows, of the size that these have; anything else as it is."""
@@ -167,7 +171,7 @@ class Block(msgspec.Struct, eq=False):
         """Return the time of the last record."""
         if isinstance(self.batch, HeldBatch):
             return self.batch.held[-1].timestamp
-        return self.batch.timestamp
+        return self.batch.timestamps[-1] if self.batch.timestamps else self.batch.timestamp
 
 
 def part_of(batch: EventBatch, start: int, end: int) -> EventBatch:
@@ -176,9 +180,8 @@ def part_of(batch: EventBatch, start: int, end: int) -> EventBatch:
     part = with_records(
         batch, records.slice(start, end - start) if batch.is_columnar() else records[start:end]
     )
-    part.event_types = part.event_types and part.event_types[start:end]
-    part.positions = part.positions and part.positions[start:end]
-    part.sub_indexes = part.sub_indexes and part.sub_indexes[start:end]
+    for name, column in batch.columns().items():
+        setattr(part, name, column and column[start:end])
     return part
 
 
@@ -190,9 +193,7 @@ def with_records(batch: EventBatch, records: Any) -> EventBatch:
         records=records,
         partition=batch.partition,
         timestamp=batch.timestamp,
-        event_types=batch.event_types,
-        positions=batch.positions,
-        sub_indexes=batch.sub_indexes,
+        **batch.columns(),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -34,6 +35,8 @@ from rivven_connect.pipeline.selection import catalog_for_sink
 from rivven_connect.pipeline.summary import ConnectorCounts, Gauges
 from rivven_connect.pipeline.transactions import ByStream, States, TransactionWriter
 from rivven_connect.pipeline.writing import RecordWriter
+
+_log = logging.getLogger("rivven_connect.sink")
 
 
 class SinkRunner:
@@ -231,8 +234,20 @@ class SinkRunner:
         counts.dead_letters += len(changed.letters)
         counts.bytes = counts.bytes or sum(entry.piece.size for entry in entries)
 
+    def _ignores(self, block: Block, into: Transformed) -> bool:
+        """Whether a block is a truncate, which means nothing to this sink; said, because rows stay."""
+        if not block.truncates:
+            return False
+        name = block.batch.full_name()
+        _log.warning("sink %s keeps its rows of %s, which was truncated", self.plan.name, name)
+        into.filtered += len(block)
+        return True
+
     async def _transform(self, entry: Entry, blocks: list[Block], into: Transformed) -> list[Block]:
         """Return what the sink's transforms make of some blocks; what fails goes into `into`."""
+        blocks = [
+            block for block in blocks if self._sink.truncates or not self._ignores(block, into)
+        ]
         if self.form != "arrow":
             blocks = [block.in_rows() for block in blocks]
         if not self._chain:
@@ -240,6 +255,9 @@ class SinkRunner:
         found = Transformed()
         made: list[Block] = []
         for block in blocks:
+            if block.truncates:
+                made.append(block)
+                continue
             events = block.events()
             if self._shares_events:
                 events = [Original.of(event).event() for event in events]

@@ -102,7 +102,7 @@ class March:
     def __init__(self, batch: EventBatch) -> None:
         self._batch: EventBatch | None = batch
         events = list(batch.events())
-        if isinstance(batch, HeldBatch) or batch.positions or batch.sub_indexes:
+        if isinstance(batch, HeldBatch) or batch.positions or batch.sub_indexes or batch.timestamps:
             self._origins = [(one.sub_index, one.position, one.timestamp) for one in events]
             self._batch = None
         else:

@@ -20,7 +20,7 @@ from rivven_connect._redaction import redact
 from rivven_connect._sink import BatchForm
 from rivven_connect._state import GLOBAL_STREAM
 from rivven_connect.metric_names import READ_LATENCY_SECONDS
-from rivven_connect.pipeline.blocks import Block, part_of
+from rivven_connect.pipeline.blocks import Block, HeldBatch, part_of
 from rivven_connect.pipeline.chain import TransformChain, Transformed
 from rivven_connect.pipeline.cutting import LARGEST_PIECE, Cutter, PieceLimits
 from rivven_connect.pipeline.dead_letters import DeadLetter, event_letter, poison_letter
@@ -33,6 +33,8 @@ from rivven_connect.pipeline.store import StateKey
 from rivven_connect.pipeline.window import Piece, Window
 
 _log = logging.getLogger("rivven_connect.source")
+
+_ALONE = CONTROLS | {EventType.TRUNCATE}
 
 _LEVELS = {"trace": 5, "debug": 10, "info": 20, "warn": 30, "error": 40}
 
@@ -137,7 +139,7 @@ class SourceReader:
         if isinstance(batch, PassedBatch):
             batch = batch.take()
         key = (full_name(batch.stream, batch.namespace), batch.partition)
-        if batch.event_types and not CONTROLS.isdisjoint(batch.event_types):
+        if batch.event_types and not _ALONE.isdisjoint(batch.event_types):
             await self._each(batch, key)
         else:
             await self._blocks(batch, key)
@@ -253,6 +255,9 @@ class SourceReader:
             event.position = [self._plan.name, event.position]
         if not self._schemas.selects(key[0]):
             self._draft.piece.filtered += 1
+        elif event.event_type is EventType.TRUNCATE:
+            # A block of its own: it has no record, so no transform sees it.
+            self._draft.add(Block(key, HeldBatch([event]), 0))
         elif reason := self._schemas.misfit(key[0], event):
             self._refuse(event, "schema", reason)
         else:
