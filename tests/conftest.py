@@ -28,6 +28,11 @@ SLOW_MODULES = (
     "test_limits",
 )
 SLOW_TESTS = (
+    "test_a_flush_that_is_tried_again_replaces_what_it_wrote",
+    "test_a_large_object_is_whole_or_not_there",
+    "test_more_objects_than_a_page_of_the_list",
+    "test_a_bomb_stops_the_run",
+    "test_what_is_written_is_read",
     "test_every_mask_of_outcomes_on_a_batch_of_six",
     "test_killed_in_the_middle_a_replay_is_finished_by_the_next_one",
     "test_f31_a_hang_ends_the_process_while_liveness_answers",
