@@ -24,7 +24,6 @@ from rivven_connect import (
     EventBatch,
     EventType,
     JsonObject,
-    SinkRegistry,
     SourceEvent,
     Stream,
 )
@@ -393,8 +392,3 @@ async def test_a_folder_of_this_machine_is_a_bucket_too(tmp_path: Path) -> None:
 async def test_a_prefix_that_leads_elsewhere_is_refused(configured: Any, prefix: str) -> None:
     with pytest.raises(ConnectorError, match="prefix"):
         await S3Sink().open(configured(prefix=prefix))
-
-
-@pytest.mark.parametrize("name", ["s3", "gcs", "azure-blob"])
-def test_the_sink_has_other_names(name: str) -> None:
-    assert SinkRegistry.installed().get(name) is not None

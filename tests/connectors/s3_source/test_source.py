@@ -468,10 +468,14 @@ async def test_a_followed_prefix_gets_what_comes(
     assert found == list(range(6))
 
 
-async def test_check_says_what_is_wrong(configured: Any, lake: Lake, tmp_path: Path) -> None:
+async def test_check_says_what_is_wrong(configured: Any, lake: Lake) -> None:
     assert (await S3Source().check(configured(prefix="a"))).is_success()
     assert (await S3Source().check(lake.config())).is_success()
     assert "NoSuchBucket" in str(await S3Source().check(configured(bucket="no-such-bucket")))
+    nowhere = lake.config(bucket="nowhere")
+    assert "is not there" in str(await S3Source().check(nowhere))
+    with pytest.raises(ConnectorError, match="is not there"):
+        await anext(await started(S3Source(), nowhere))
 
 
 def stored(key: str, at: int, etag: str = "e") -> StoredObject:
