@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
-from databases import connected, database_of
+from databases import PLACE, connected, database_of
 from experiment import SinkKind, key_of, lines_of, opened
 from oracle import Key, Level
 
@@ -92,7 +92,7 @@ def _from_postgres(folder: Path) -> list[Key]:
         ).fetchall()
         found: list[Key] = []
         for (table,) in tables:
-            rows = database.execute(f'SELECT k FROM "{table}" ORDER BY ctid'.encode())
+            rows = database.execute(f'SELECT k FROM "{table}" ORDER BY {PLACE}'.encode())
             found += [key_of(key) for (key,) in rows]
     return found
 
