@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import dataclasses
+import gzip
 import json
 import subprocess
 import sys
@@ -12,9 +13,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import obstore
+import pyarrow as pa
 import pyarrow.parquet as pq
 from databases import connected, database_of
 from experiment import SinkKind, key_of, lines_of, opened
+from obstore.store import LocalStore
 from oracle import Key, Level
 
 RECEIVER = Path(__file__).with_name("webhook_receiver.py")
@@ -77,6 +81,28 @@ def _from_files(folder: Path) -> list[Key]:
         for path in sorted(folder.glob("lake/*/*.parquet"), key=lambda path: path.name)
         for key in pq.read_table(path, columns=["k"]).column("k").to_pylist()
     ]
+
+
+def _from_objects(folder: Path) -> list[Key]:
+    """Return the records of all objects, in the order of their making."""
+    if not (folder / "objects").exists():
+        return []
+    store = LocalStore(folder)
+    names = [meta["path"] for page in obstore.list(store, "objects") for meta in page]
+    names.sort(key=lambda name: name.rpartition("/")[2])
+    return [
+        key_of(row["k"])
+        for name in names
+        for row in rows_of_object(name, obstore.get(store, name).bytes().to_bytes())
+    ]
+
+
+def rows_of_object(name: str, content: bytes) -> list[dict[str, Any]]:
+    """Return the records of an object; one that is not whole is an error."""
+    if name.endswith(".parquet"):
+        rows: list[dict[str, Any]] = pq.read_table(pa.BufferReader(content)).to_pylist()
+        return rows
+    return [json.loads(line) for line in gzip.decompress(content).splitlines()]
 
 
 def _checkpoint_of_database(folder: Path) -> dict[str, Any]:
@@ -195,6 +221,33 @@ HTTP = SinkKind(
     keys=_from_receiver,
     service=receiver_of,
 )
+HTTP_AT_ONCE = dataclasses.replace(
+    HTTP,
+    name="http_at_once",
+    block={
+        "connector": "http-webhook",
+        "config": {"url": "URL", "batch_size": 3, "max_concurrency": 4},
+        "batch": _BATCH,
+    },
+    ordered=False,
+)
+_FOLDER = {"provider": "local", "bucket": "objects", "local": {"root": "."}}
+S3_JSONL = SinkKind(
+    name="s3_jsonl",
+    level=Level.L1,
+    block={
+        "connector": "s3",
+        "config": {**_FOLDER, "format": "jsonl", "compression": "gzip"},
+        "batch": _BATCH,
+    },
+    keys=_from_objects,
+)
+S3_PARQUET = SinkKind(
+    name="s3_parquet",
+    level=Level.L1,
+    block={"connector": "s3", "config": {**_FOLDER, "format": "parquet"}, "batch": _BATCH},
+    keys=_from_objects,
+)
 PACED = SinkKind(
     name="paced",
     level=Level.L1,
@@ -210,6 +263,8 @@ MATRIX = (
     POSTGRES_UPSERT,
     POSTGRES_TRANSACTIONAL,
     HTTP,
+    S3_JSONL,
+    S3_PARQUET,
 )
 
 

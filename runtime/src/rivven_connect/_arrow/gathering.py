@@ -8,8 +8,8 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from rivven_connect import ConnectorError
-from rivven_connect._arrow import is_json_text
+from rivven_connect._arrow.schema import is_json_text
+from rivven_connect._errors import ConnectorError
 
 
 class _Part(msgspec.Struct):

@@ -1,4 +1,4 @@
-"""Events to columns."""
+"""Events to the columns of a file."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
-from rivven_connect import EventBatch, EventType, Json, JsonObject, SourceEvent
-from rivven_connect._arrow import Misfits, arrow_schema, fit, to_arrow
-
-TYPE = "_rivven_type"
-"""Column that says of each change what it is; null for a record that is none."""
+from rivven_connect._arrow.columns import Misfits, fit, to_arrow
+from rivven_connect._arrow.schema import arrow_schema
+from rivven_connect._batch import EventBatch
+from rivven_connect._changes import TAKEN, TYPE, kind_of, record_of
+from rivven_connect._events import EventType, SourceEvent
+from rivven_connect._json import Json, JsonObject
 
 
 def columns_of(batch: EventBatch, schema: JsonObject | None) -> pa.RecordBatch:
@@ -40,14 +41,12 @@ def fit_events(
 
     A change is the record as it is now, or of a delete as it was.
     """
-    columns, reasons = fit([_record(event) for event in events], arrow_schema(schema or {}))
+    columns, reasons = fit([record_of(event) for event in events], arrow_schema(schema or {}))
     if all(event.event_type is EventType.RECORD for event in events):
         return columns, reasons
     if TYPE in columns.schema.names:
-        return columns.slice(0, 0), dict.fromkeys(
-            range(len(events)), f"the field {TYPE} is the sink's own"
-        )
-    kinds = [_kind(event) for index, event in enumerate(events) if index not in reasons]
+        return columns.slice(0, 0), dict.fromkeys(range(len(events)), TAKEN)
+    kinds = [kind_of(event) for index, event in enumerate(events) if index not in reasons]
     return columns.append_column(TYPE, pa.array(kinds, pa.string())), reasons
 
 
@@ -55,11 +54,3 @@ def _without_nulls(row: Json) -> Json:
     if not isinstance(row, dict):
         return row
     return {name: value for name, value in row.items() if value is not None}
-
-
-def _record(event: SourceEvent) -> Json:
-    return event.after() if event.event_type is EventType.UPDATE else event.data
-
-
-def _kind(event: SourceEvent) -> str | None:
-    return None if event.event_type is EventType.RECORD else event.event_type.value
