@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from rivven_connect import ConfiguredCatalog, EventBatch
+from rivven_connect import ConfiguredCatalog, EventBatch, SinkRegistry, SourceRegistry
 from rivven_connect.connectors.s3_sink import S3Sink
 from rivven_connect.connectors.s3_sink._generated import S3SinkConfig
 from rivven_connect.connectors.s3_source import S3Source
@@ -104,3 +106,19 @@ async def test_a_signature_in_a_url_is_in_no_message(azure: BlobService) -> None
     assert "ContainerNotFound" in verdict
     assert SIGNATURE not in verdict
     assert "sig=" not in verdict
+
+
+@pytest.mark.parametrize("name", ["s3", "gcs", "azure-blob"])
+def test_the_connectors_have_other_names(name: str) -> None:
+    assert SinkRegistry.installed().get(name) is not None
+    assert SourceRegistry.installed().get(name) is not None
+
+
+def test_no_extra_is_loaded_before_it_is_used() -> None:
+    code = """
+import sys
+import rivven_connect.connectors.s3_sink, rivven_connect.connectors.s3_source
+print(sorted({"obstore", "pyarrow", "zstandard", "urllib.request"} & set(sys.modules)))
+"""
+    command = [sys.executable, "-c", code]
+    assert subprocess.run(command, check=True, capture_output=True).stdout == b"[]\n"

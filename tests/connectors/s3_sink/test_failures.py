@@ -165,6 +165,7 @@ async def test_every_answer_has_its_meaning(
     for text in (str(error), str(checked)):
         assert SECRET_ACCESS_KEY not in text
         assert "hostile" not in text
+        assert "http://" not in text
         assert "\x1b" not in text
 
 

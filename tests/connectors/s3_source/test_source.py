@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import datetime
 import gzip
+import io
 import json
 import logging
 import os
@@ -25,6 +26,7 @@ from rivven_connect import (
     StreamState,
     SyncMode,
 )
+from rivven_connect._object_store.opening import open_bucket
 from rivven_connect._object_store.stored import StoredObject
 from rivven_connect.connectors.s3_source import S3Source
 from rivven_connect.connectors.s3_source import formats as formats_module
@@ -325,6 +327,21 @@ async def test_a_record_that_is_too_long_stops_the_run(
         await read(S3Source(), lake.config(max_record_bytes=1_000))
 
 
+def test_a_line_without_end_is_not_gathered() -> None:
+    endless = io.BytesIO(b"x" * 10_000_000)
+    with pytest.raises(formats_module.UnreadableError):
+        next(formats_module.json_lines(endless, {}, 1_000))
+    assert endless.tell() < 1_000_000
+
+
+def test_f13_a_part_that_ends_early_is_an_error(lake: Lake) -> None:
+    lake.put("a.jsonl", as_lines(rows(9)))
+    bucket = open_bucket(lake.config())
+    ((found,),) = bucket.pages("")
+    with pytest.raises(ConnectorError, match="ends before its end"):
+        bucket.read(found, 0, 10_000)
+
+
 @pytest.mark.parametrize("ending", ["", ".gz", ".zst"])
 async def test_a_bomb_stops_the_run(read: Any, lake: Lake, ending: str) -> None:
     lake.put(f"a.jsonl{ending}", packed(b"\n" * 3_000_000, ending))
@@ -353,10 +370,10 @@ async def test_an_object_that_changes_while_it_is_read_is_an_error(
 
     monkeypatch.setattr(content_module, "_RANGE_BYTES", 200_000)
     config = configured()
-    content.put("a.jsonl", as_lines(rows(50_000)))
+    content.put("a.jsonl", as_lines(rows(50_000, 200_000)))
     items = await started(S3Source(), config)
     batch = await anext(items)
-    content.put("a.jsonl", as_lines(rows(50_000, 100_000)))
+    content.put("a.jsonl", as_lines(rows(50_000, 100_000)))  # of the same size
     with pytest.raises(ConnectorError, match="changed meanwhile") as caught:
         async for _ in items:
             pass
@@ -451,10 +468,14 @@ async def test_a_followed_prefix_gets_what_comes(
     assert found == list(range(6))
 
 
-async def test_check_says_what_is_wrong(configured: Any, lake: Lake, tmp_path: Path) -> None:
+async def test_check_says_what_is_wrong(configured: Any, lake: Lake) -> None:
     assert (await S3Source().check(configured(prefix="a"))).is_success()
     assert (await S3Source().check(lake.config())).is_success()
     assert "NoSuchBucket" in str(await S3Source().check(configured(bucket="no-such-bucket")))
+    nowhere = lake.config(bucket="nowhere")
+    assert "is not there" in str(await S3Source().check(nowhere))
+    with pytest.raises(ConnectorError, match="is not there"):
+        await anext(await started(S3Source(), nowhere))
 
 
 def stored(key: str, at: int, etag: str = "e") -> StoredObject:

@@ -67,21 +67,34 @@ class Bucket:
         Raises:
             ConnectorError: the list is not whole.
         """
+        if self._root is not None and not (self._root / self.name).is_dir():
+            raise ConnectorError.not_found(
+                f"{self._root / self.name} is not there, or is no folder"
+            )
         try:
             for page in obstore.list(self._store, self._path(prefix), chunk_size=1000):
                 yield [self._stored(meta) for meta in page]
         except FAILURES as error:
             raise mapped(error, f"listing {self._shown(prefix)}") from None
 
-    def require_listable(self, prefix: str) -> None:
-        """Return if the bucket can be reached and listed.
+    def require_readable(self, prefix: str) -> None:
+        """Return if the bucket can be listed.
 
         Raises:
             ConnectorError: the reason why not.
         """
-        if self._root is not None:
-            require_creatable(self._root / self.name)
         next(self.pages(prefix), None)
+
+    def require_reachable(self, prefix: str) -> None:
+        """Return if the bucket can be listed, or where it is a folder, made.
+
+        Raises:
+            ConnectorError: the reason why not.
+        """
+        if self._root is None:
+            self.require_readable(prefix)
+        else:
+            require_creatable(self._root / self.name)
 
     def read(self, stored: StoredObject, start: int, end: int) -> bytes:
         """Return the bytes from `start` to before `end`.

@@ -94,7 +94,7 @@ class S3Sink(S3SinkBase):
         """Return if the bucket can be listed; nothing is written, hence the right to is not known."""
         bucket = await asyncio.to_thread(open_bucket, config)
         above = folder_of(config.prefix.partition(PLACEHOLDER)[0])
-        await asyncio.to_thread(bucket.require_listable, above)
+        await asyncio.to_thread(bucket.require_reachable, above)
 
     async def prepare(self, config: S3SinkConfig, catalog: ConfiguredCatalog) -> None:
         """Learn the schemas."""

@@ -60,7 +60,7 @@ class S3Source(S3SourceBase):
     async def check_bucket_readable(self, config: S3SourceConfig) -> None:
         """Return if the bucket can be listed."""
         bucket = await asyncio.to_thread(open_bucket, config)
-        await asyncio.to_thread(bucket.require_listable, folder_of(config.prefix))
+        await asyncio.to_thread(bucket.require_readable, folder_of(config.prefix))
 
     async def discover(self, config: S3SourceConfig) -> Catalog:
         """Return the one stream; what its records look like is not known before they are read."""
