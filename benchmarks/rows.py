@@ -10,14 +10,18 @@ import memory
 import scale
 import startup
 import throughput
+import web
+import webhooks
 from cases import Case
 
 CASES: tuple[Case, ...] = (
     *throughput.CASES,
+    *web.CASES,
     *startup.CASES,
     *generation.CASES,
     *memory.CASES,
     *delivery.CASES,
+    *webhooks.CASES,
     *scale.CASES,
 )
 
@@ -27,9 +31,6 @@ def _later(name: str, work: str, floor: str, target: float) -> Case:
 
 
 LATER: tuple[Case, ...] = (
-    _later("W2", "200 pages x 500 records over local HTTP -> JSONL", "a bare `aiohttp` loop", 1.5),
-    _later("W2s", "the same, 20 ms per response", "pages x latency", 1.15),
-    _later("W3", "200k events POSTed in batches of 100", "a bare `aiohttp` client", 1.3),
     _later("W4", "260k PostgreSQL changes -> JSONL", "`pg_recvlogical` to a file", 3.0),
 )
 """Rows that are not measured yet; the page lists them."""

@@ -16,7 +16,7 @@ GENERATOR = ROOT / "generator/src/rivven_generator"
 CONNECTORS = RUNTIME / "connectors"
 LONGEST_MODULE = 400
 LONGEST_TEST_MODULE = 800
-GENERIC = frozenset({"filter", "insert", "rename", "s3", "stdout", "timestamp"})
+GENERIC = frozenset({"filter", "http", "insert", "rename", "s3", "stdout", "timestamp"})
 """Built-ins that are named after an ordinary word or a protocol, which code may use for other things."""
 
 _SOMEBODY = r"(?<![\w.~$}/-])/(?:home|Users)/(?!me/|you/)[\w.-]+/"

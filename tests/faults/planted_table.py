@@ -294,11 +294,11 @@ DELIVERY_BUGS = (
         "                sync = None\n                if batch.pipeline:\n",
         "                sync = None\n"
         '                if batch.epoch <= getattr(self, "_epoch", 0):\n'
-        "                    return _result(len(batch.events), [])\n"
+        "                    return result_of(batch.events, [])\n"
         "                self._epoch = batch.epoch\n"
         "                if batch.pipeline:\n",
         (
-            "tests/connectors/sqlite_sink/test_transactions.py::test_no_batch_is_skipped_by_its_epoch",
+            "tests/connectors/tables/test_table_transactions.py::test_no_batch_is_skipped_by_its_epoch",
         ),
     ),
 )
