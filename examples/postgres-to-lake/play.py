@@ -53,7 +53,7 @@ def main() -> None:
             AWS_SECRET_ACCESS_KEY=SECRET_ACCESS_KEY,
         )
 
-        stage.step("The pipeline: incremental by `updated_at`, partitioned by the hour of arrival.")
+        stage.step("The pipeline: incremental by `updated_at`, a folder for each day of arrival.")
         stage.copy(_HERE.relative_to(ROOT) / "pipeline.yaml", stage.folder.relative_to(ROOT))
         stage.say(stage.rivven("run", "pipeline.yaml", cwd=stage.folder))
         wanted = {int(line) for line in server.run_sql("SELECT id FROM orders", "shop").split()}

@@ -290,13 +290,13 @@ DELIVERY_BUGS = (
     Planted(
         "skip by epoch",
         "a sink skips what has an epoch it knows, though batches have moved in a crash",
-        f"{RUNTIME}/connectors/sqlite_sink/session.py",
-        "                sync = None\n                if batch.pipeline:\n",
-        "                sync = None\n"
-        '                if batch.epoch <= getattr(self, "_epoch", 0):\n'
-        "                    return result_of(batch.events, [])\n"
-        "                self._epoch = batch.epoch\n"
-        "                if batch.pipeline:\n",
+        f"{RUNTIME}/_tables/session.py",
+        "            sync = None\n            if batch.pipeline:\n",
+        "            sync = None\n"
+        '            if batch.epoch <= getattr(self, "_epoch", 0):\n'
+        "                return\n"
+        "            self._epoch = batch.epoch\n"
+        "            if batch.pipeline:\n",
         (
             "tests/connectors/tables/test_table_transactions.py::test_no_batch_is_skipped_by_its_epoch",
         ),

@@ -16,7 +16,7 @@ from typing import Any
 import obstore
 import pyarrow as pa
 import pyarrow.parquet as pq
-from databases import connected, database_of
+from databases import PLACE, connected, database_of
 from experiment import SinkKind, key_of, lines_of, opened
 from obstore.store import LocalStore
 from oracle import Key, Level
@@ -127,7 +127,7 @@ def _from_postgres(folder: Path) -> list[Key]:
         ).fetchall()
         found: list[Key] = []
         for (table,) in tables:
-            rows = database.execute(f'SELECT k FROM "{table}" ORDER BY ctid'.encode())
+            rows = database.execute(f'SELECT k FROM "{table}" ORDER BY {PLACE}'.encode())
             found += [key_of(key) for (key,) in rows]
     return found
 

@@ -122,7 +122,6 @@ async def _read_once(
     require_unambiguous(
         [one.stream.full_name() for one in catalog.streams], [one.name for one in parted]
     )
-    # Closed here and not by the garbage collector, which would close a hook after its source.
     plans = read_together([one.prepare() for one in parted], concurrency, isolate=isolate)
     async with contextlib.aclosing(plans) as items:
         try:

@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
-from rivven_connect import Source, SyncMode
+from rivven_connect import Catalog, Source, SyncMode
 from rivven_connect.connectors.http_source._generated import HttpSourceConfig
+from rivven_connect.connectors.http_source.endpoints import endpoints_of
+from rivven_connect.testing.simulator import Simulator
 from services.http_api import HttpApi, http_api
 
 
@@ -48,6 +50,55 @@ def config(api: HttpApi) -> HttpSourceConfig:
             ],
         }
     )
+
+
+SIMULATED: dict[str, Any] = {
+    "url": "URL",
+    "records": "/data",
+    "primary_key": ["id"],
+    "timeout_ms": 1000,
+    "retry_count": 0,
+    "streams": [
+        {
+            "name": "orders",
+            "path": "orders",
+            "pagination": {"type": "cursor", "path": "/next_cursor"},
+            "cursor": {"field": "updated_at", "parameter": "since", "order": "ascending"},
+        },
+        {"name": "customers", "path": "customers", "pagination": {"type": "page"}},
+        {"name": "items", "path": "items", "pagination": {"type": "link_header"}},
+        {"name": "notes", "path": "notes", "pagination": {"type": "next_url", "path": "/next"}},
+        {"name": "rates", "path": "rates", "pagination": {"type": "offset", "limit": 10}},
+    ],
+}
+"""Every way to page, of the service that the contract simulates."""
+RECORD = {
+    "type": "object",
+    "required": ["id", "updated_at"],
+    "properties": {
+        "id": {"type": "integer"},
+        "updated_at": {"type": "string", "format": "date-time"},
+    },
+}
+
+
+@pytest.fixture
+def simulator(simulator: Simulator) -> Simulator:
+    """Serve what the config above describes; tokens come from the same place."""
+
+    def pointing_here(_: Any, url: str) -> dict[str, Any]:
+        auth = {
+            "type": "oauth2",
+            "token_url": f"{url}/oauth/token",
+            "client_id": "me",
+            "client_secret": "not-a-real-secret",
+        }
+        return {**SIMULATED, "url": url, "auth": auth}
+
+    simulator.configure(pointing_here)
+    described = HttpSourceConfig.parse({**SIMULATED, "url": "http://here"})
+    simulator.catalog = Catalog([one.spec().stream(RECORD) for one in endpoints_of(described)])
+    return simulator
 
 
 @pytest.fixture

@@ -78,3 +78,15 @@ class TestContract(SourceContract):
             },
         },
     }
+    simulate: ClassVar = {
+        "pages": 3,
+        "page_size": 10,
+        "faults": [
+            "rate_limited",
+            "server_error",
+            "timeout",
+            "malformed_body",
+            "empty_page",
+            "expired_auth",
+        ],
+    }

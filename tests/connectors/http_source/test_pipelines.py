@@ -95,7 +95,7 @@ def test_the_engine_waits_as_asked_once_what_was_read_is_committed(
     tmp_path: Path, api: HttpApi
 ) -> None:
     """The failed page is asked for from the cursor that was committed, not from the start."""
-    Faults(api, "3", later("1"))
+    Faults(api, "3", later("0.2"))
     plan = pipeline(tmp_path, stream(api, cursor=ASCENDING))
     summary = run(plan)
     assert written(tmp_path) == list(range(47))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -92,20 +91,6 @@ async def test_a_commit_of_an_earlier_run_is_not_taken_for_ours(
     assert new.rows("id") == [1, 2]
     await old.sink.close()
     await new.sink.close()
-
-
-async def test_a_cancelled_call_that_is_made_again_writes_once(postgres: str) -> None:
-    lake = PostgresWarehouse(postgres)
-    await lake.prepare(stream())
-    batch = records(*range(5_000))
-    task = asyncio.create_task(lake.commit(*batch, changed={"s": {"at": 1}}, epoch=2))
-    await asyncio.sleep(0)
-    task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await task
-    await lake.commit(*batch, changed={"s": {"at": 1}}, epoch=2)
-    assert sorted(lake.rows("id")) == list(range(5_000))
-    await lake.sink.close()
 
 
 @pytest.mark.parametrize("mode", ["fast", "immediate"])

@@ -55,5 +55,6 @@ class TestContract(SourceContract):
             },
             "batch_size": 500,
             "partition_rows": 0,
+            "poll_interval_ms": 5000,
         },
     }

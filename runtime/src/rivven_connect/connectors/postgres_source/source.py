@@ -54,6 +54,10 @@ class PostgresSource(PostgresSourceBase):
         """Return a stream for each table, and one for each query."""
         return Catalog([one.stream() for one in await self._find(config)])
 
+    def poll_interval_ms(self, config: PostgresSourceConfig) -> float | None:
+        """Return the pause before the next pass."""
+        return config.poll_interval_ms
+
     def read_discovered(
         self, config: PostgresSourceConfig, chosen: ConfiguredStream, cursor: Json
     ) -> AsyncIterator[Part]:

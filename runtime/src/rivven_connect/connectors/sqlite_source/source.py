@@ -53,6 +53,10 @@ class SqliteSource(SqliteSourceBase):
         """Return a stream for each table, with the schema that its columns declare."""
         return await asyncio.to_thread(_catalog, config)
 
+    def poll_interval_ms(self, config: SqliteSourceConfig) -> float | None:
+        """Return the pause before the next pass."""
+        return config.poll_interval_ms
+
     def read_discovered(
         self, config: SqliteSourceConfig, chosen: ConfiguredStream, cursor: Json
     ) -> Records[JsonObject]:

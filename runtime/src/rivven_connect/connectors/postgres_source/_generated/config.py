@@ -170,3 +170,6 @@ class PostgresSourceConfig(SourceConfig):
 
     partition_rows: Annotated[Integer, Field(ge=0)] = 500000
     """A table that is read whole and has more rows is split by its primary key into ranges of about so many, which are read at once, and not again after a crash. 0 never splits."""
+
+    poll_interval_ms: Annotated[Integer | None, NotNull(), Field(ge=10)] = None
+    """Read again so many milliseconds after the end of each pass, for ever; the first pass does not wait. Without it, there is one pass."""

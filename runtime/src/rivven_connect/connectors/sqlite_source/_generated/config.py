@@ -110,3 +110,6 @@ class SqliteSourceConfig(SourceConfig):
 
     busy_timeout_ms: Annotated[Integer, Field(ge=0, le=600000)] = 5000
     """Milliseconds to wait for a program that has locked the database; after that the read is tried again as the pipeline's `retry` says."""
+
+    poll_interval_ms: Annotated[Integer | None, NotNull(), Field(ge=10)] = None
+    """Read again so many milliseconds after the end of each pass, for ever; the first pass does not wait. Without it, there is one pass."""
