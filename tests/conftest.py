@@ -28,11 +28,6 @@ SLOW_MODULES = (
     "test_limits",
 )
 SLOW_TESTS = (
-    "test_a_flush_that_is_tried_again_replaces_what_it_wrote",
-    "test_a_large_object_is_whole_or_not_there",
-    "test_more_objects_than_a_page_of_the_list",
-    "test_a_bomb_stops_the_run",
-    "test_what_is_written_is_read",
     "test_f12_a_restart_of_the_server_in_mid_read_loses_nothing",
     "test_f34_killed_among_ties_a_pipeline_loses_nothing",
     "test_f34_ties_survive_a_stop_anywhere",
