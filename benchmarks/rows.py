@@ -11,6 +11,7 @@ import scale
 import startup
 import throughput
 import web
+import webhooks
 from cases import Case
 
 CASES: tuple[Case, ...] = (
@@ -20,6 +21,7 @@ CASES: tuple[Case, ...] = (
     *generation.CASES,
     *memory.CASES,
     *delivery.CASES,
+    *webhooks.CASES,
     *scale.CASES,
 )
 
@@ -29,7 +31,6 @@ def _later(name: str, work: str, floor: str, target: float) -> Case:
 
 
 LATER: tuple[Case, ...] = (
-    _later("W3", "200k events POSTed in batches of 100", "a bare `aiohttp` client", 1.3),
     _later("W4", "260k PostgreSQL changes -> JSONL", "`pg_recvlogical` to a file", 3.0),
 )
 """Rows that are not measured yet; the page lists them."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from services.http_api import http_api
 from services.object_store import ACCESS_KEY_ID, SECRET_ACCESS_KEY, object_store
 from services.postgres import postgres_server
+from services.webhook import webhook_receiver
 
 _NEEDS = re.compile(r"^<!-- services: ([a-z_ ]+) -->$", re.MULTILINE)
 
@@ -65,8 +66,20 @@ def _http_api(_: Path) -> Iterator[dict[str, str]]:
         yield {"API_URL": api.url, "API_TOKEN": token}
 
 
+@contextlib.contextmanager
+def _webhook(folder: Path) -> Iterator[dict[str, str]]:
+    """`HOOK_URL`, whose requests become lines of `requests.jsonl`; `HOOK_TOKEN` and `HOOK_SECRET`."""
+    with webhook_receiver(folder / "requests.jsonl") as url:
+        yield {
+            "HOOK_URL": url,
+            "HOOK_TOKEN": "not-a-real-token",
+            "HOOK_SECRET": "not-a-real-secret",
+        }
+
+
 _SERVICES: Mapping[str, Callable[[Path], AbstractContextManager[dict[str, str]]]] = {
     "postgres": _postgres,
     "object_store": _object_store,
     "http_api": _http_api,
+    "webhook": _webhook,
 }

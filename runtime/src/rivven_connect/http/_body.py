@@ -22,9 +22,9 @@ _UNSURE_TAIL = 4096
 async def read_body(
     chunks: AsyncIterator[bytes], encoding: str, limit: int, *, where: object
 ) -> tuple[bytes, int]:
-    """Return the unpacked body and how many bytes were received; errors begin with `where`.
+    """Return the unpacked body and how many bytes were received.
 
-    That is made a text only then.
+    Errors begin with `where`, which is made a text only then.
 
     Raises:
         ConnectorError: more than `limit` bytes, a coding that was not asked for, or a body that does

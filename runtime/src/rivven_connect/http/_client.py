@@ -56,6 +56,8 @@ class HttpLimits(msgspec.Struct, frozen=True, kw_only=True):
     max_headers: int = 128
     max_redirects: int = 5
     max_connections: int = 20
+    keepalive_ms: int = 15_000
+    """Unused connections are closed after this; most servers wait longer, so theirs are seldom stale."""
 
 
 class HttpClient:
@@ -158,7 +160,9 @@ class HttpClient:
             request = Request(
                 method=method,
                 url=self._complete(target),
-                headers=merged_headers(self._headers, credentials, headers or {}),
+                headers=merged_headers(self._headers, credentials, headers or {})
+                if credentials or headers
+                else self._headers,
                 body=body,
                 deadline=asyncio.get_running_loop().time() + budget_ms / 1000,
             )
