@@ -45,6 +45,7 @@ _SUBMODULES = {
     "rivven_connect.config": "What generated config classes are made of.",
     "rivven_connect.forms": "What form builders need to know of a config.",
     "rivven_connect.http": "The HTTP client of connectors; needs the extra `http`.",
+    "rivven_connect.postgres": "What PostgreSQL connectors share; needs the extra `postgres`.",
     "rivven_connect.testing": "What connectors are tested with.",
     "rivven_connect.transforms": "Functions on the record of an event; no-ops where it is no object.",
 }

@@ -10,6 +10,7 @@ from pathlib import Path
 import rivven_connect
 import rivven_connect.config
 import rivven_connect.http
+import rivven_connect.postgres
 import rivven_connect.testing
 
 INIT = Path(rivven_connect.__file__)
@@ -33,7 +34,12 @@ def test_the_lists_agree() -> None:
 
 
 def test_public_modules_export_what_they_define() -> None:
-    for module in (rivven_connect.config, rivven_connect.http, rivven_connect.testing):
+    for module in (
+        rivven_connect.config,
+        rivven_connect.http,
+        rivven_connect.postgres,
+        rivven_connect.testing,
+    ):
         for name in module.__all__:
             assert hasattr(module, name), f"{module.__name__}.{name}"
 
@@ -50,9 +56,9 @@ def test_importing_the_package_imports_nothing_heavy() -> None:
 def test_the_core_loads_without_any_extra() -> None:
     code = (
         "import sys\n"
-        "for name in ('aiohttp', 'jsonschema_rs', 'pytest', 'copier', 'jinja2', 'datamodel_code_generator'):\n"
+        "for name in ('aiohttp', 'psycopg', 'jsonschema_rs', 'pytest', 'copier', 'jinja2', 'datamodel_code_generator'):\n"
         "    sys.modules[name] = None\n"
-        "import rivven_connect, rivven_connect.config, rivven_connect.http, rivven_connect.transforms, rivven_connect.cli\n"
+        "import rivven_connect, rivven_connect.config, rivven_connect.http, rivven_connect.postgres, rivven_connect.transforms, rivven_connect.cli\n"
         "for name in rivven_connect.__all__: getattr(rivven_connect, name)\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
