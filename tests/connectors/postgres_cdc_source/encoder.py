@@ -37,14 +37,24 @@ def encode(message: pg.Message, xid: int | None = None) -> bytes:  # noqa: PLR09
     own = b"" if xid is None else number(xid, 4)
     match message:
         case pg.Begin():
-            return b"B" + number(message.final_lsn, 8) + number(message.time, 8) + number(message.xid, 4)
+            return (
+                b"B"
+                + number(message.final_lsn, 8)
+                + number(message.time, 8)
+                + number(message.xid, 4)
+            )
         case pg.Commit():
-            return b"C\0" + b"".join(number(one, 8) for one in (message.lsn, message.end_lsn, message.time))
+            return b"C\0" + b"".join(
+                number(one, 8) for one in (message.lsn, message.end_lsn, message.time)
+            )
         case pg.Origin():
             return b"O" + number(message.lsn, 8) + text(message.name)
         case pg.Relation():
             columns = b"".join(
-                number(one.is_key, 1) + text(one.name) + number(one.type_oid, 4) + number(one.type_modifier, 4)
+                number(one.is_key, 1)
+                + text(one.name)
+                + number(one.type_oid, 4)
+                + number(one.type_modifier, 4)
                 for one in message.columns
             )
             namespace = "" if message.namespace == "pg_catalog" else message.namespace
@@ -52,7 +62,9 @@ def encode(message: pg.Message, xid: int | None = None) -> bytes:  # noqa: PLR09
             identity = message.replica_identity.encode("latin-1")
             return b"R" + own + head + identity + number(len(message.columns), 2) + columns
         case pg.Type():
-            return b"Y" + own + number(message.oid, 4) + text(message.namespace) + text(message.name)
+            return (
+                b"Y" + own + number(message.oid, 4) + text(message.namespace) + text(message.name)
+            )
         case pg.Insert():
             return b"I" + own + number(message.relation, 4) + b"N" + row(message.new)
         case pg.Update():
@@ -74,6 +86,8 @@ def encode(message: pg.Message, xid: int | None = None) -> bytes:  # noqa: PLR09
             return b"E"
         case pg.StreamCommit():
             numbers = (message.lsn, message.end_lsn, message.time)
-            return b"c" + number(message.xid, 4) + b"\0" + b"".join(number(one, 8) for one in numbers)
+            return (
+                b"c" + number(message.xid, 4) + b"\0" + b"".join(number(one, 8) for one in numbers)
+            )
         case pg.StreamAbort():
             return b"A" + number(message.xid, 4) + number(message.subxid, 4)

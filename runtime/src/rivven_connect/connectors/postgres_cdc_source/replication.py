@@ -8,25 +8,21 @@ from __future__ import annotations
 import datetime
 import re
 import struct
-from typing import TypeAlias
 
 import msgspec
 
 from rivven_connect.connectors.postgres_cdc_source.pgoutput import ProtocolError
 
+DATA = ord("w")
+"""The first byte of a frame that holds a message of the plugin."""
+
 PAYLOAD = 25
-"""Where the payload of a data frame begins."""
+"""Where that message begins."""
 
 _LSN = re.compile("([0-9A-Fa-f]{1,8})/([0-9A-Fa-f]{1,8})")
 _EPOCH = datetime.datetime(2000, 1, 1, tzinfo=datetime.UTC)
 _keepalive = struct.Struct(">qqB").unpack_from
 _status = struct.Struct(">cqqqqB").pack
-
-
-class Data(msgspec.Struct, gc=False):
-    """A message of the plugin, in `frame` from `PAYLOAD` on."""
-
-    frame: bytes
 
 
 class Keepalive(msgspec.Struct, gc=False):
@@ -36,28 +32,22 @@ class Keepalive(msgspec.Struct, gc=False):
     wants_reply: bool
 
 
-Frame: TypeAlias = Data | Keepalive
-
-
-def decode_frame(frame: bytes) -> Frame:
-    """Return what a frame is.
+def decode_keepalive(frame: bytes) -> Keepalive:
+    """Return what a frame that does not begin with `DATA` says.
 
     Raises:
-        ProtocolError: it is none.
+        ProtocolError: it is no keepalive.
     """
-    kind = frame[:1]
-    if kind == b"w" and len(frame) >= PAYLOAD:
-        return Data(frame)
-    if kind == b"k" and len(frame) == 18:
-        end_lsn, _, wants_reply = _keepalive(frame, 1)
-        return Keepalive(end_lsn, bool(wants_reply))
-    raise ProtocolError(f"a frame of {len(frame)} bytes is neither data nor a keepalive")
+    if frame[:1] != b"k" or len(frame) != 18:
+        raise ProtocolError(f"a frame of {len(frame)} bytes is neither data nor a keepalive")
+    end_lsn, _, wants_reply = _keepalive(frame, 1)
+    return Keepalive(end_lsn, bool(wants_reply))
 
 
-def encode_status(lsn: int, now: datetime.datetime) -> bytes:
+def encode_status(lsn: int, now: datetime.datetime, *, wants_reply: bool = False) -> bytes:
     """Return the answer that everything before `lsn` is durable here."""
     microseconds = (now - _EPOCH) // datetime.timedelta(microseconds=1)
-    return _status(b"r", lsn, lsn, lsn, microseconds, 0)
+    return _status(b"r", lsn, lsn, lsn, microseconds, wants_reply)
 
 
 def moment(microseconds: int) -> datetime.datetime:
