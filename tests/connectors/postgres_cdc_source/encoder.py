@@ -28,8 +28,8 @@ def row(columns: Sequence[Any]) -> bytes:
     return b"".join(parts)
 
 
-def old(columns: Sequence[Any], *, is_key: bool) -> bytes:
-    return (b"K" if is_key else b"O") + row(columns)
+def old(sent: bytes, *, is_key: bool) -> bytes:
+    return (b"K" if is_key else b"O") + sent
 
 
 def encode(message: pg.Message, xid: int | None = None) -> bytes:  # noqa: PLR0911  # one per message
@@ -66,10 +66,10 @@ def encode(message: pg.Message, xid: int | None = None) -> bytes:  # noqa: PLR09
                 b"Y" + own + number(message.oid, 4) + text(message.namespace) + text(message.name)
             )
         case pg.Insert():
-            return b"I" + own + number(message.relation, 4) + b"N" + row(message.new)
+            return b"I" + own + number(message.relation, 4) + b"N" + message.new
         case pg.Update():
             before = b"" if message.old is None else old(message.old, is_key=message.old_is_key)
-            return b"U" + own + number(message.relation, 4) + before + b"N" + row(message.new)
+            return b"U" + own + number(message.relation, 4) + before + b"N" + message.new
         case pg.Delete():
             before = old(message.old, is_key=message.old_is_key)
             return b"D" + own + number(message.relation, 4) + before

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 
 import pytest
@@ -11,21 +12,23 @@ from hypothesis import strategies as st
 from rivven_connect.connectors.postgres_cdc_source import pgoutput as pg
 from rivven_connect.connectors.postgres_cdc_source.replication import (
     PAYLOAD,
-    Data,
+    DATA,
     Keepalive,
-    decode_frame,
+    decode_keepalive,
     encode_status,
     lsn_text,
     moment,
     parse_lsn,
 )
-from tests.connectors.postgres_cdc_source.encoder import encode, number
+
+from .encoder import encode, number, row
 
 oids = st.integers(0, 2**32 - 1)
 longs = st.integers(-(2**63), 2**63 - 1)
 names = st.text(st.characters(exclude_characters="\0", codec="utf-8"), max_size=70)
 values = st.one_of(st.none(), st.just(pg.UNCHANGED), st.binary(max_size=40))
-rows = st.lists(values, max_size=6)
+columns = st.lists(values, max_size=6)
+rows = columns.map(row)
 relations = st.builds(
     pg.Relation,
     oid=oids,
@@ -85,8 +88,17 @@ def test_streamed_blocks_name_the_transaction_of_each_change(
             assert decoder.decode(encode(change, own)) == change
             assert decoder.xid == own
         assert decoder.decode(encode(pg.StreamStop())) == pg.StreamStop()
-        behind = pg.Insert(7, [b"x"])
+        behind = pg.Insert(7, row([b"x"]))
         assert decoder.decode(encode(behind)) == behind
+
+
+def decode_wholly(data: bytes) -> pg.Message:
+    """Decode a message and take its rows apart."""
+    message = pg.Decoder().decode(data)
+    for sent in (getattr(message, "old", None), getattr(message, "new", None)):
+        if sent is not None:
+            pg.split_row(sent)
+    return message
 
 
 @given(st.one_of(changes, others))
@@ -94,9 +106,9 @@ def test_every_truncation_and_every_added_byte_is_an_error(message: pg.Message) 
     whole = encode(message)
     for end in range(len(whole)):
         with pytest.raises(pg.ProtocolError):
-            pg.Decoder().decode(whole[:end])
+            decode_wholly(whole[:end])
     with pytest.raises(pg.ProtocolError):
-        pg.Decoder().decode(whole + b"\0")
+        decode_wholly(whole + b"\0")
 
 
 @given(st.one_of(changes, others), st.data())
@@ -106,20 +118,62 @@ def test_a_changed_byte_gives_a_message_or_a_clear_error(
     broken = bytearray(encode(message))
     for _ in range(data.draw(st.integers(1, 3))):
         broken[data.draw(st.integers(0, len(broken) - 1))] = data.draw(st.integers(0, 255))
-    try:
-        found = pg.Decoder().decode(bytes(broken))
-    except pg.ProtocolError as error:
-        assert str(error)
-    else:
-        assert isinstance(found, pg.Message)
+    with contextlib.suppress(pg.ProtocolError):
+        assert isinstance(decode_wholly(bytes(broken)), pg.Message)
 
 
 @given(st.binary(max_size=60))
 def test_no_bytes_make_the_decoder_fail_otherwise(data: bytes) -> None:
+    with contextlib.suppress(pg.ProtocolError):
+        decode_wholly(data)
+
+
+tables = st.integers(0, 5).flatmap(
+    lambda count: st.tuples(
+        st.just(count), st.lists(st.lists(values, min_size=count, max_size=count), max_size=5)
+    )
+)
+
+
+@given(columns)
+def test_a_row_is_taken_apart(found: pg.Columns) -> None:
+    assert pg.split_row(row(found)) == found
+
+
+@given(tables)
+def test_rows_are_taken_apart_together_as_alone(table: tuple[int, list[pg.Columns]]) -> None:
+    count, found = table
+    together = pg.split_rows([row(one) for one in found], count)
+    if count and found:
+        assert [*map(tuple, together)] == [*zip(*found, strict=True)]
+
+
+@given(tables, st.data())
+def test_broken_rows_are_the_same_together_as_alone(
+    table: tuple[int, list[pg.Columns]], data: st.DataObject
+) -> None:
+    count, found = table
+    sent = [bytearray(row(one)) for one in found if one]
+    for one in sent:
+        if data.draw(st.booleans()):
+            one[data.draw(st.integers(0, len(one) - 1))] = data.draw(st.sampled_from(b"\0\1tnuK"))
+    rows = [*map(bytes, sent)]
     try:
-        pg.Decoder().decode(data)
-    except pg.ProtocolError as error:
-        assert str(error)
+        alone = [pg.split_row(one) for one in rows]
+    except pg.ProtocolError:
+        alone = []
+    if rows and all(len(one) == count for one in alone) and alone:
+        assert [*map(tuple, pg.split_rows(rows, count))] == [*zip(*alone, strict=True)]
+    elif rows:
+        with pytest.raises(pg.ProtocolError):
+            pg.split_rows(rows, count)
+
+
+@pytest.mark.parametrize("length", [0, 1, 115, 116, 117, 255, 256, 257, 70_000])
+def test_texts_of_any_length_are_whole(length: int) -> None:
+    found: pg.Columns = [b"t" * length, b"", b"\xc3\xa9t", b"n" * length]
+    together = pg.split_rows([row(found)] * 3, 4)
+    assert [*map(tuple, together)] == [(one,) * 3 for one in found]
 
 
 @pytest.mark.parametrize(
@@ -128,7 +182,6 @@ def test_no_bytes_make_the_decoder_fail_otherwise(data: bytes) -> None:
         (b"", "broken"),
         (b"z", "no message of type 0x7a"),
         (b"I" + number(1, 4) + b"K\0\0", "broken"),
-        (b"I" + number(1, 4) + b"N\0\1b" + number(1, 4) + b"x", "broken"),
         (b"T" + number(2**32 - 1, 4) + b"\0", "broken"),
         (b"E\0", "another length"),
     ],
@@ -141,13 +194,13 @@ def test_errors_say_what_is_wrong(data: bytes, says: str) -> None:
 @given(longs, st.binary(max_size=30))
 def test_frames_are_data_or_a_keepalive(lsn: int, payload: bytes) -> None:
     data = b"w" + number(lsn, 8) + number(lsn, 8) + number(0, 8) + payload
-    assert decode_frame(data) == Data(data)
+    assert data[0] == DATA
     assert data[PAYLOAD:] == payload
     keepalive = b"k" + number(lsn, 8) + number(0, 8) + b"\1"
-    assert decode_frame(keepalive) == Keepalive(lsn, True)
-    for broken in (b"", b"x" + payload, keepalive[:-1], data[: PAYLOAD - 1]):
+    assert decode_keepalive(keepalive) == Keepalive(lsn, True)
+    for broken in (b"", b"x" + payload, keepalive[:-1], keepalive + b"\0"):
         with pytest.raises(pg.ProtocolError):
-            decode_frame(broken)
+            decode_keepalive(broken)
 
 
 def test_a_status_says_three_times_what_is_durable() -> None:
@@ -164,16 +217,18 @@ def test_positions_are_written_as_postgresql_does(lsn: int) -> None:
 
 @pytest.mark.parametrize("text", ["", "1", "/", "0/", "x/1", "0/123456789", "-1/0"])
 def test_what_is_no_position_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="position|invalid literal"):
+    with pytest.raises(ValueError, match="no position"):
         parse_lsn(text)
 
 
 @given(longs)
 def test_times_are_utc_or_refused(microseconds: int) -> None:
-    try:
+    with contextlib.suppress(pg.ProtocolError):
         found = moment(microseconds)
-    except pg.ProtocolError as error:
-        assert "9999" in str(error)
-    else:
         assert found.tzinfo is datetime.UTC
         assert (found - moment(0)) // datetime.timedelta(microseconds=1) == microseconds
+
+
+def test_times_beyond_the_calendar_are_refused() -> None:
+    with pytest.raises(pg.ProtocolError, match="9999"):
+        moment(2**62)

@@ -27,7 +27,6 @@ from rivven_connect import (
 from rivven_connect.connectors.postgres_cdc_source.pgoutput import (
     UNCHANGED,
     Begin,
-    Columns,
     Commit,
     Delete,
     Insert,
@@ -39,6 +38,8 @@ from rivven_connect.connectors.postgres_cdc_source.pgoutput import (
     Truncate,
     Type,
     Update,
+    split_row,
+    split_rows,
 )
 from rivven_connect.connectors.postgres_cdc_source.place import Place
 from rivven_connect.connectors.postgres_cdc_source.replication import lsn_text, moment
@@ -74,11 +75,13 @@ class Target:
 
         Raises:
             ConnectorError: of kind `data`; one of them holds a text that is none of its type.
+            ProtocolError: one of them holds a row that is none of this table.
         """
         news = [one.new for one in messages if not isinstance(one, Delete)]
+        columns = split_rows(news, len(self._rows))
         if all(isinstance(one, Insert) for one in messages):
-            return self._rows.read(news)
-        afters = iter(self._rows.read(news, partial=True))
+            return self._rows.read(columns, len(news))
+        afters = iter(self._rows.read(columns, len(news), partial=True))
         olds = [one for one in messages if not isinstance(one, Insert) and one.old is not None]
         befores = iter(self._befores(olds))
         found: list[JsonObject] = []
@@ -90,18 +93,19 @@ class Target:
             else:
                 before = None if one.old is None else next(befores)
                 after = next(afters)
-                if before is not None and not one.old_is_key and UNCHANGED in one.new:
+                if before is not None and not one.old_is_key:
                     after = {**before, **after}
                 found.append({"before": before, "after": after})
         return found
 
     def _befores(self, olds: Sequence[Update | Delete]) -> Iterator[JsonObject]:
-        keys = iter(self._key_rows.read([self._key(one.old) for one in olds if one.old_is_key]))
-        rows = iter(self._rows.read([one.old or [] for one in olds if not one.old_is_key]))
-        return (next(keys if one.old_is_key else rows) for one in olds)
-
-    def _key(self, old: Columns | None) -> Columns:
-        return [(old or [])[place] for place in self._keys]
+        whole = [one.old for one in olds if one.old is not None and not one.old_is_key]
+        keys = [one.old for one in olds if one.old is not None and one.old_is_key]
+        columns = split_rows(keys, len(self._rows))
+        key_columns = [columns[place] for place in self._keys] if keys else []
+        wholes = iter(self._rows.read(split_rows(whole, len(self._rows)), len(whole)))
+        only_keys = iter(self._key_rows.read(key_columns, len(keys)) if keys else [])
+        return (next(only_keys if one.old_is_key else wholes) for one in olds)
 
 
 class Transaction(msgspec.Struct):
@@ -148,34 +152,48 @@ class Assembler:
         return self._transaction is not None
 
     @property
-    def is_due(self) -> bool:
-        """Whether so much is held that it should be taken."""
-        return len(self._pending) >= MOST_CHANGES or self._size >= MOST_BYTES
-
-    @property
     def has_whole(self) -> bool:
         """Whether changes of whole transactions are held."""
         return self._whole > 0
 
-    def feed(self, message: Message, size: int) -> None:
-        """Take a message of so many bytes; a `Relation` goes to `define`.
+    def feed(self, message: Message) -> None:
+        """Take a message; changes of rows go to `change`, a `Relation` to `define`.
 
         Raises:
             ProtocolError: it cannot come here.
             ConnectorError: what came is not what comes next; changes are missing.
         """
-        if isinstance(message, Insert | Update | Delete):
-            self._change(message.relation, message)
-            self._size += size
-        elif isinstance(message, Begin):
+        if isinstance(message, Begin):
             self._begin(message)
         elif isinstance(message, Commit):
             self._commit(message)
         elif isinstance(message, Truncate):
             for oid in message.relations:
-                self._change(oid, message)
+                self.change(oid, message)
         elif not isinstance(message, Type | Origin | LogicalMessage):
             raise ProtocolError(f"nobody asked for {type(message).__name__}")
+
+    def change(
+        self, oid: int, message: Insert | Update | Delete | Truncate, size: int = 0
+    ) -> bool:
+        """Take a change of `size` bytes to a relation; say whether it is time to `take`.
+
+        Raises:
+            ProtocolError: it cannot come here.
+        """
+        transaction = self._transaction
+        if transaction is None:
+            raise ProtocolError("a change is outside of a transaction")
+        try:
+            target = self._targets[oid]
+        except KeyError:
+            raise ProtocolError(f"a change is of the unknown relation {oid}") from None
+        self._index += 1
+        if target is None or self._is_behind or self._index <= self._skip:
+            return False
+        self._pending.append((target, message, self._index, transaction))
+        self._size += size
+        return len(self._pending) >= MOST_CHANGES or self._size >= MOST_BYTES
 
     def define(
         self, relation: Relation, target: Target | None, schema: JsonObject | None = None
@@ -234,16 +252,6 @@ class Assembler:
         self._transaction = None
         self._whole = len(self._pending)
 
-    def _change(self, oid: int, message: Insert | Update | Delete | Truncate) -> None:
-        if self._transaction is None:
-            raise ProtocolError("a change is outside of a transaction")
-        if oid not in self._targets:
-            raise ProtocolError(f"a change is of the unknown relation {oid}")
-        self._index += 1
-        target = self._targets[oid]
-        if target is not None and not self._is_behind and self._index > self._skip:
-            self._pending.append((target, message, self._index, self._transaction))
-
 
 def _continues(change: Change, target: Target) -> bool:
     return change[0] is target and isinstance(change[1], Insert | Update | Delete)
@@ -284,7 +292,7 @@ def _items(target: Target, changes: Sequence[Change]) -> Iterator[Item]:
 def _poison(
     target: Target, message: Insert | Update | Delete, error: ConnectorError, position: list[object]
 ) -> Poison:
-    row = message.old if isinstance(message, Delete) else message.new
+    row = split_row(message.old if isinstance(message, Delete) else message.new)
     raw = b"\t".join(b"\\N" if one is None else b"" if one is UNCHANGED else one for one in row)
     name = f"{target.namespace}.{target.stream}"
     return Poison(stream=name, raw=raw, error=str(error), position=position)

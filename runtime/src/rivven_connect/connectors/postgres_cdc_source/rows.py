@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
-from rivven_connect import ConnectorError, Json, JsonObject
+from rivven_connect import Json, JsonObject
 from rivven_connect.connectors.postgres_cdc_source.pgoutput import UNCHANGED
 from rivven_connect.postgres import Shape, Types, text_decoder
 
-_TEXTS = frozenset({Shape.TEXT, Shape.NUMERIC, Shape.DATE})
+Values: TypeAlias = Sequence[Any]
+"""Texts of a column; None for NULL, `UNCHANGED` for what was not sent."""
 
 
 class RowReader:
@@ -19,51 +20,73 @@ class RowReader:
         self._names = [name for name, _ in columns]
         self._readers = [_column_reader(oid, types) for _, oid in columns]
 
-    def read(self, rows: Sequence[Sequence[Any]], *, partial: bool = False) -> list[JsonObject]:
-        """Return the rows as objects; with `partial`, a value that was not sent is not in its object.
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def read(
+        self, columns: Sequence[Values], count: int, *, partial: bool = False
+    ) -> list[JsonObject]:
+        """Return `count` rows, given by columns, as objects; with `partial`, without what was not sent.
 
         Raises:
-            ConnectorError: of kind `data`, a text is none of its type; fatal, a row has other columns.
+            ConnectorError: of kind `data`; a text is none of its type.
         """
-        if not self._names or not rows:
-            return [{} for _ in rows]
+        if not self._names:
+            return [{} for _ in range(count)]
         names = self._names
-        if set(map(len, rows)) != {len(names)}:
-            raise ConnectorError.fatal("the server sent a row that has not its table's columns")
-        columns = zip(*rows, strict=True)
         read = [reader(column) for reader, column in zip(self._readers, columns, strict=True)]
-        found: list[JsonObject] = [
-            dict(zip(names, row, strict=True)) for row in zip(*read, strict=True)
-        ]
+        found: list[JsonObject] = [dict(zip(names, row)) for row in zip(*read)]  # noqa: B905  # as above
         return list(map(_without_unchanged, found)) if partial else found
 
 
 def _without_unchanged(row: JsonObject) -> JsonObject:
+    if UNCHANGED not in row.values():
+        return row
     return {name: value for name, value in row.items() if value is not UNCHANGED}
 
 
-def _column_reader(oid: int, types: Types) -> Callable[[Sequence[Any]], list[Any]]:
+def _column_reader(oid: int, types: Types) -> Callable[[Values], list[Any]]:
     """Return what reads a column: all of it at once where that is possible, else value by value."""
     one = text_decoder(oid, types)
     found = types.get(oid)
     shape = found.shape if found is not None else Shape.TEXT
+    together = _TOGETHER.get(shape)
 
-    def each(column: Sequence[Any]) -> list[Any]:
+    def read(column: Values) -> list[Any]:
+        if together is not None:
+            try:
+                values = together(column)
+            except (TypeError, ValueError):  # a NULL, or what `one` will complain of
+                pass
+            else:
+                if len(values) == len(column):
+                    return values
         return [text if text is None or text is UNCHANGED else one(text) for text in column]
 
-    def texts(column: Sequence[Any]) -> list[Any]:
-        try:
-            read: list[Json] = [*b"\0".join(column).decode().split("\0")]
-        except (TypeError, UnicodeDecodeError):  # a NULL, or what `one` will complain of
-            return each(column)
-        return read if len(read) == len(column) else each(column)
+    return read
 
-    def integers(column: Sequence[Any]) -> list[Any]:
-        try:
-            return list(map(int, column))
-        except (TypeError, ValueError):
-            return each(column)
 
-    if shape is Shape.INTEGER:
-        return integers
-    return texts if shape in _TEXTS else each
+def _texts(column: Values) -> list[Json]:
+    return [*b"\0".join(column).decode().split("\0")]
+
+
+def _integers(column: Values) -> list[Json]:
+    return list(map(int, column))
+
+
+def _times(column: Values) -> list[Json]:
+    joined = b"\0".join(column).decode()
+    if "B" in joined:
+        raise ValueError("a time is before our era")
+    return [*joined.replace(" ", "T").replace("+00", "+00:00").split("\0")]
+
+
+_TOGETHER: dict[Shape, Callable[[Values], list[Json]]] = {
+    Shape.TEXT: _texts,
+    Shape.NUMERIC: _texts,
+    Shape.DATE: _texts,
+    Shape.INTEGER: _integers,
+    Shape.TIMESTAMP: _times,
+    Shape.TIMESTAMPTZ: _times,
+}
+"""The same as `text_decoder` of each value; raises where a value needs a look of its own."""

@@ -16,7 +16,14 @@ from rivven_connect.connectors.postgres_cdc_source.opening import (
     look,
     open_readers,
 )
-from rivven_connect.connectors.postgres_cdc_source.pgoutput import Decoder, ProtocolError, Relation
+from rivven_connect.connectors.postgres_cdc_source.pgoutput import (
+    Decoder,
+    Delete,
+    Insert,
+    ProtocolError,
+    Relation,
+    Update,
+)
 from rivven_connect.connectors.postgres_cdc_source.place import Place, saved_place
 from rivven_connect.connectors.postgres_cdc_source.relations import Relations
 from rivven_connect.connectors.postgres_cdc_source.replication import (
@@ -124,7 +131,8 @@ class Session:
             raise ConnectorError.fatal(f"what the server sends cannot be read: {error}") from error
 
     async def _follow(self, stream: ReplicationStream, until: int) -> AsyncGenerator[Item, None]:
-        assembler, decoder = Assembler(self._at), Decoder()
+        assembler, decode = Assembler(self._at), Decoder().decode
+        change = assembler.change
         relations = Relations(self._config, self._opening.plans, self._opening.types)
         pulse = Pulse(self._config.heartbeat_interval_ms / 1000, self._at.lsn)
         while True:
@@ -137,14 +145,15 @@ class Session:
                         stream.tell()
                         pulse.is_hurried = True
                     continue
-                message = decoder.decode(frame, PAYLOAD)
-                if isinstance(message, Relation):
+                message = decode(frame, PAYLOAD)
+                if isinstance(message, Insert | Update | Delete):
+                    if change(message.relation, message, len(frame)):
+                        for item in assembler.take():
+                            yield item
+                elif isinstance(message, Relation):
                     assembler.define(message, *await relations.target(message))
-                    continue
-                assembler.feed(message, len(frame))
-                if assembler.is_due:
-                    for item in assembler.take():
-                        yield item
+                else:
+                    assembler.feed(message)
             if frames:
                 await asyncio.sleep(0)  # others may have work, also where all of this is left out
                 continue

@@ -145,7 +145,7 @@ class TableReader:
         return EventBatch(
             stream=self._plan.table.name,
             namespace=self._plan.table.schema,
-            records=self._rows.read(rows),
+            records=self._rows.read(list(zip(*rows, strict=True)), len(rows)),
             positions=[self._position(row) for row in rows] if self._key_places else None,
             metadata=[_METADATA] * len(rows),
             state=state,
