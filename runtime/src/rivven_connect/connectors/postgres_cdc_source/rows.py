@@ -31,7 +31,7 @@ class RowReader:
         Raises:
             ConnectorError: of kind `data`; a text is none of its type.
         """
-        if not self._names:
+        if not self._names or not count:
             return [{} for _ in range(count)]
         names = self._names
         read = [reader(column) for reader, column in zip(self._readers, columns, strict=True)]

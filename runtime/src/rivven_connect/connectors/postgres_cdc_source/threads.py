@@ -25,6 +25,7 @@ async def in_thread(connection: psycopg.Connection[Any] | None, call: Callable[[
         if connection is not None:
             await asyncio.to_thread(_interrupt, connection)
         await asyncio.wait([running])
+        running.exception()  # nobody will ask for it
         raise
 
 
