@@ -10,7 +10,9 @@ from typing import Any, ClassVar
 import pytest
 
 from rivven_connect import (
+    Catalog,
     ConfiguredCatalog,
+    ConfiguredStream,
     ConnectorError,
     EventBatch,
     GeneratedSpec,
@@ -21,6 +23,7 @@ from rivven_connect import (
     Source,
     SourceEvent,
     State,
+    Stream,
     StreamSet,
     StreamSpec,
     SyncMode,
@@ -108,6 +111,43 @@ def test_ties_repeat_without_a_primary_key_and_are_never_lost() -> None:
         again = ids(run(source, {"s": state}))
         assert set(again) >= set(range(seen, 12))
         assert set(again) <= set(range((seen - 1) // 4 * 4, 12))
+
+
+class Discovering(Source[NoConfig]):
+    """Knows its streams only when it looks."""
+
+    config_type = NoConfig
+    spec_type = NoSpec
+
+    async def discover(self, config: NoConfig) -> Catalog:
+        one = StreamSpec[JsonObject](name="s", hook="read_s", **KEYED)
+        return Catalog([one.stream({}), Stream(name="other", namespace="n")])
+
+    def read_discovered(self, config: NoConfig, chosen: ConfiguredStream, cursor: Any) -> Any:
+        if chosen.stream.name == "other":
+            return iter([{"id": chosen.stream.full_name(), "cursor": cursor}])
+        return one_by_one(tied)(cursor)
+
+
+def test_streams_that_are_discovered_have_cursor_and_keys_like_declared_ones() -> None:
+    items = run(Discovering())
+    assert ids(items) == [*range(12), "n.other"]
+    resumable = [state for state in states(items) if "seen" in state]
+    assert len(resumable) == 12
+    for seen, state in enumerate(resumable, start=1):
+        assert ids(run(Discovering(), {"s": state})) == [*range(seen, 12), "n.other"]
+
+
+def test_a_stream_that_nobody_reads_is_an_error() -> None:
+    nameless = make(tied, **KEYED)
+    catalog = ConfiguredCatalog.from_catalog(Catalog([Stream(name="unknown")]))
+
+    async def read_unknown() -> None:
+        async for _ in nameless.read(NoConfig(), catalog, None):
+            pass
+
+    with pytest.raises(ConnectorError, match="declares no stream 'unknown'"):
+        asyncio.run(read_unknown())
 
 
 def test_a_late_record_at_the_cursor_is_delivered() -> None:

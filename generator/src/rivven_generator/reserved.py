@@ -109,5 +109,5 @@ AMBIGUOUS_NAMES = frozenset({"I", "O", "l"})
 STREAM_SET_ATTRIBUTES = frozenset({"find"})
 """Methods of the runtime's StreamSet, in whose subclasses streams are attributes."""
 
-CONTRACT_HOOKS = frozenset({"read_partition"})
+CONTRACT_HOOKS = frozenset({"read_discovered", "read_partition"})
 """Methods of the runtime's contracts that look like hooks."""

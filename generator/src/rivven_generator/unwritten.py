@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from rivven_generator.author_code import methods_of
+from rivven_generator.reserved import CONTRACT_HOOKS
 
 
 def unwritten_hooks(package: str, kind: str) -> list[str]:
@@ -24,7 +25,7 @@ def unwritten_hooks(package: str, kind: str) -> list[str]:
         for name, missing in base.items()
         if missing
         and name not in written
-        and not (name.startswith("read_") and "read" in written and name != "read_partition")
+        and not (name.startswith("read_") and "read" in written and name not in CONTRACT_HOOKS)
     ]
 
 

@@ -5,19 +5,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import inspect
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from rivven_connect._batch import EventBatch, Item, Page, Poison
+from rivven_connect._batch import Item
 from rivven_connect._catalog import ConfiguredCatalog, ConfiguredStream, SyncMode
 from rivven_connect._checks import CheckResult, CheckResultBuilder
 from rivven_connect._cursor import COMPLETE, CursorTracker
-from rivven_connect._errors import ConnectorError
 from rivven_connect._events import state as state_event
-from rivven_connect._json import JsonObject
-from rivven_connect._pump import Pump, as_rows
+from rivven_connect._json import Json
+from rivven_connect._partitions import PartitionedReader, require_unambiguous
+from rivven_connect._rows import RowBatches
 from rivven_connect._state import State
 from rivven_connect._streams import StreamSpec
 from rivven_connect._together import read_together
@@ -82,15 +83,53 @@ async def read_streams(
     """
     known = state or State()
     sync_id = (known.get_global_as(FINISHED, int) or 0) + 1
-    readers = [_StreamReader(source, config, one, known, sync_id) for one in catalog.streams]
+    readers = [_reader(source, config, one, known, sync_id) for one in catalog.streams]
     marks_end = any(reader.marks_end for reader in readers)
-    streams = [reader.read() for reader in readers]
+    failures: list[Exception] = []
+    parted = [reader for reader in readers if isinstance(reader, PartitionedReader)]
+    require_unambiguous(
+        [one.stream.full_name() for one in catalog.streams], [one.name for one in parted]
+    )
     # Closed here and not by the garbage collector, which would close a hook after its source.
+    plans = read_together([one.prepare() for one in parted], concurrency, isolate=isolate)
+    async with contextlib.aclosing(plans) as items:
+        try:
+            async for item in items:
+                yield item
+        except Exception as error:
+            if not isolate:
+                raise
+            failures.append(error)
+    streams = [reading for reader in readers for reading in reader.readings()]
     async with contextlib.aclosing(read_together(streams, concurrency, isolate=isolate)) as items:
         async for item in items:
             yield item
+    if failures:
+        raise failures[0]
     if marks_end or any(reader.marks_end for reader in readers):
         yield state_event({FINISHED: sync_id})
+
+
+def _reader(
+    source: Source[Any], config: Any, configured: ConfiguredStream, state: State, sync_id: int
+) -> _StreamReader | PartitionedReader:
+    stream = configured.stream
+    spec: StreamSpec[Any] | None = source.streams.find(stream.name, stream.namespace)
+    if configured.sync_mode is SyncMode.FULL_REFRESH and _is_partitioned(source):
+        return PartitionedReader(source, config, spec or StreamSpec.of(configured), state, sync_id)
+    if spec is not None:
+        hook = partial(getattr(source, spec.hook), config)
+    else:
+        spec = StreamSpec.of(configured)
+        hook = partial(source.read_discovered, config, configured)
+    return _StreamReader(hook, spec, configured.sync_mode, state, sync_id)
+
+
+def _is_partitioned(source: Source[Any]) -> bool:
+    """Whether the source declares that it plans ranges, and does."""
+    from rivven_connect._source import Source  # noqa: PLC0415  # it imports this module
+
+    return type(source).plan is not Source.plan and source.spec().partitioned
 
 
 class _StreamReader:
@@ -98,24 +137,17 @@ class _StreamReader:
 
     def __init__(
         self,
-        source: Source[Any],
-        config: Any,
-        configured: ConfiguredStream,
+        hook: Callable[[Json], Any],
+        spec: StreamSpec[Any],
+        mode: SyncMode,
         state: State,
         sync_id: int,
     ) -> None:
-        stream = configured.stream
-        spec = source.streams.find(stream.name, stream.namespace)
-        if spec is None:
-            raise ConnectorError.configuration(
-                f"{type(source).__name__} declares no stream {stream.full_name()!r}"
-            )
-        saved = state.get_stream(stream.full_name())
-        self._spec: StreamSpec[Any] = spec
-        self._hook = getattr(source, spec.hook)
-        self._config = config
+        saved = state.get_stream(spec.full_name())
+        self._hook = hook
+        self._spec = spec
         self._sync_id = sync_id
-        incremental = configured.sync_mode is SyncMode.INCREMENTAL and spec.cursor is not None
+        incremental = mode is SyncMode.INCREMENTAL and spec.cursor is not None
         start = saved.to_json() if saved else {}
         self._is_done = start.get(COMPLETE) == sync_id
         self._cursor = CursorTracker(spec, start, incremental=incremental)
@@ -125,71 +157,18 @@ class _StreamReader:
         """Whether only the end of the stream moves its state."""
         return not self._cursor.has_resume_points
 
-    async def read(self) -> AsyncGenerator[Item, None]:
+    def readings(self) -> list[AsyncGenerator[Item, None]]:
+        """Return what reads the stream."""
+        return [self._read()]
+
+    async def _read(self) -> AsyncGenerator[Item, None]:
         """Yield the stream's batches, and its end."""
         if self._is_done:
             return
-        rows = as_rows(self._hook(self._config, self._cursor.first), self._spec.hook)
-        async with Pump(rows) as pump:
-            async for chunk in pump.chunks():
-                items = self._items(chunk)
-                chunk.clear()  # nothing here keeps a record longer than its reader
-                while items:
-                    yield items.pop(0)
+        batches = RowBatches(self._spec, self._cursor)
+        given = self._hook(self._cursor.first)
+        async with contextlib.aclosing(batches.read(given, self._spec.hook)) as items:
+            async for item in items:
+                yield item
         if self.marks_end:
-            yield self._batch([], self._cursor.finish(self._sync_id))
-
-    def _items(self, chunk: list[Any]) -> list[Item]:
-        """Return the rows of one chunk as batches: plain records together, the rest one by one."""
-        if set(map(type, chunk)) == {dict}:
-            return self._records(chunk[:])
-        items: list[Item] = []
-        plain: list[Any] = []
-        for row in chunk:
-            if isinstance(row, dict):
-                plain.append(row)
-                continue
-            if plain:
-                items += self._records(plain)
-                plain = []
-            items += self._special(row)
-        return items + (self._records(plain) if plain else [])
-
-    def _special(self, row: Any) -> list[Item]:
-        if isinstance(row, Poison):
-            return [row]
-        if isinstance(row, Page):
-            return self._records(list(row.records), page=row)
-        if isinstance(row, list):
-            return self._records(row)
-        if hasattr(row, "__arrow_c_array__"):
-            return self._columns(row)
-        raise ConnectorError.internal(
-            f"{self._spec.hook} yields records, lists, pages or Poison, not {type(row).__name__}"
-        )
-
-    def _records(self, records: list[Any], page: Page[Any] | None = None) -> list[Item]:
-        records = self._cursor.without_repeats(records)
-        if page is not None and page.cursor is not None:
-            state: JsonObject | None = self._cursor.turn_page(page.cursor)
-        else:
-            state = self._cursor.advance(records)
-        if not records and state is None:
-            return []
-        return [self._batch(records, state, size=page.size if page else None)]
-
-    def _columns(self, row: Any) -> list[Item]:
-        import pyarrow as pa  # noqa: PLC0415  # optional: only a hook that yields Arrow needs it
-
-        columns = self._cursor.without_repeated_rows(pa.record_batch(row))
-        state = self._cursor.advance_columns(columns)
-        return [self._batch(columns, state)] if len(columns) or state is not None else []
-
-    def _batch(self, records: Any, state: JsonObject | None, size: int | None = None) -> EventBatch:
-        return EventBatch(
-            stream=self._spec.name,
-            namespace=self._spec.namespace,
-            records=records,
-            state=state,
-            size=size,
-        )
+            yield batches.batch([], self._cursor.finish(self._sync_id))

@@ -8,10 +8,10 @@ from typing import Any, ClassVar, TypeVar
 
 from rivven_connect import _hooks
 from rivven_connect._batch import Item
-from rivven_connect._catalog import Catalog, ConfiguredCatalog
+from rivven_connect._catalog import Catalog, ConfiguredCatalog, ConfiguredStream
 from rivven_connect._checks import CheckResult
 from rivven_connect._connector import Connector
-from rivven_connect._errors import HookMissing
+from rivven_connect._errors import ConnectorError, HookMissing
 from rivven_connect._json import Json
 from rivven_connect._state import State
 from rivven_connect._streams import Records, StreamSet
@@ -55,6 +55,22 @@ class Source(Connector[ConfigT], ABC):
         """
         return _hooks.read_streams(self, config, catalog, state)
 
+    def read_discovered(
+        self, config: ConfigT, chosen: ConfiguredStream, cursor: Json
+    ) -> Records[Any]:
+        """Yield the records of a stream that `discover` found and the manifest does not declare.
+
+        The hook of all such streams, with the rules of `read_<stream>`: cursor field, its order and
+        primary key are those of the stream in the catalog. A source that is generated without
+        streams says `read = Source.read` to be read so.
+
+        Raises:
+            ConnectorError: the source has no such streams.
+        """
+        raise ConnectorError.configuration(
+            f"{type(self).__name__} declares no stream {chosen.stream.full_name()!r}"
+        )
+
     async def acknowledge(self, config: ConfigT, state: State) -> None:
         """Tell the outside world that everything up to `state` is durable.
 
@@ -63,13 +79,21 @@ class Source(Connector[ConfigT], ABC):
         """
 
     async def latest(self, config: ConfigT, stream: str) -> Json:
-        """Return the end of what can be read now (`partitioned: true`)."""
+        """Return the end of what can be read now of a stream, by full name (`partitioned: true`)."""
         raise HookMissing("latest")
 
-    async def plan(self, config: ConfigT, stream: str, start: Json, end: Json) -> Sequence[Any]:
-        """Split `start` to `end` into ranges that can be read apart (`partitioned: true`)."""
+    async def plan(self, config: ConfigT, stream: str, start: Json, end: Json) -> Sequence[Json]:
+        """Split `start` to `end` into ranges that can be read apart (`partitioned: true`).
+
+        Called once for each stream that is read whole, with None as the start and `latest` as the
+        end. The plan is kept with the state, so a partition is JSON, and small; none means that there
+        is nothing to read.
+        """
         raise HookMissing("plan")
 
     def read_partition(self, config: ConfigT, stream: str, partition: Any) -> Records[Any]:
-        """Yield the records of one range (`partitioned: true`)."""
+        """Yield the records of one range (`partitioned: true`); several are read at once.
+
+        A `Page` may have as its cursor the partition that is left behind it: there a crash resumes.
+        """
         raise HookMissing("read_partition")

@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeAlias, TypeVar
 import msgspec
 
 from rivven_connect._batch import ArrowBatch, Page, Poison
-from rivven_connect._catalog import Stream, SyncMode
+from rivven_connect._catalog import ConfiguredStream, Stream, SyncMode
 from rivven_connect._errors import ConnectorError
 from rivven_connect._events import full_name
 from rivven_connect._json import Json, JsonObject
@@ -68,6 +68,21 @@ class StreamSpec(msgspec.Struct, Generic[R], frozen=True, kw_only=True):
     def full_name(self) -> str:
         """Return `namespace.name`, or the name alone."""
         return full_name(self.name, self.namespace)
+
+    @classmethod
+    def of(cls, configured: ConfiguredStream) -> StreamSpec[JsonObject]:
+        """Return what a catalog says of a stream that was found and not declared."""
+        stream = configured.stream
+        key = configured.primary_key or stream.source_defined_primary_key
+        return StreamSpec(
+            name=stream.name,
+            hook="read_discovered",
+            namespace=stream.namespace,
+            primary_key=tuple(map(tuple, key)),
+            cursor=configured.cursor_field or stream.default_cursor_field,
+            cursor_order=stream.cursor_order,
+            sync_modes=tuple(stream.supported_sync_modes),
+        )
 
     def stream(self, schema: JsonObject) -> Stream:
         """Return the catalog entry, with its record schema."""

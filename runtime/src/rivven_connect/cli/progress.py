@@ -5,6 +5,7 @@ from __future__ import annotations
 import abc
 import collections
 import contextlib
+import ctypes
 import gc
 import logging
 import os
@@ -27,11 +28,22 @@ _REFRESHES_PER_SECOND = 4
 _RATE_OVER_S = 5
 
 
-def settle_collector() -> None:
-    """Set the garbage collector's policy for a run: what is loaded stays, records die young."""
+_M_MMAP_THRESHOLD = -3
+_MMAP_THRESHOLD_BYTES = 64 * 1024
+
+
+def settle_memory() -> None:
+    """Set the policy of a run: what is loaded stays, records die young, and freed pieces go back.
+
+    glibc gives a large block pages of its own, until one of that size is freed: from then on it
+    takes it from the heap, which never shrinks again (mallopt(3), M_MMAP_THRESHOLD). Pieces are
+    such blocks, so the threshold is set to stay; other C libraries have no such call.
+    """
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, _MMAP_THRESHOLD_BYTES)
 
 
 class Progress(abc.ABC):
@@ -39,7 +51,7 @@ class Progress(abc.ABC):
 
     def started(self) -> None:
         """Reading begins."""
-        settle_collector()
+        settle_memory()
 
     @abc.abstractmethod
     def showing(self, state: RunState) -> contextlib.AbstractContextManager[None]:

@@ -19,7 +19,7 @@ from rivven_connect._redaction import redact_json
 from rivven_connect._registry import Registries
 from rivven_connect.cli.edge import describe, disk_full, exited, is_unforeseen, print_frames
 from rivven_connect.cli.logs import configure_logging, watch_connector
-from rivven_connect.cli.progress import settle_collector
+from rivven_connect.cli.progress import settle_memory
 from rivven_connect.cli.signals import draining_on_signals
 from rivven_connect.cli.worker_link import CANCEL, DRAIN, GO, Job, Link
 from rivven_connect.pipeline.engine import run_pipeline
@@ -169,7 +169,7 @@ class _WorkerState(RunState):
     """Watches a part of a run, which begins when all parts are ready."""
 
     def __init__(self, plan: PipelinePlan, link: Link, go: asyncio.Event) -> None:
-        super().__init__(plan, settle_collector)
+        super().__init__(plan, settle_memory)
         self._link = link
         self._go = go
 
