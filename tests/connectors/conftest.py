@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import pytest
@@ -18,6 +20,8 @@ from rivven_connect import (
     State,
     SyncMode,
 )
+
+sys.path.insert(0, str(Path(__file__).parent / "tables"))
 
 
 @dataclasses.dataclass

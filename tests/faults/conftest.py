@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,18 @@ import pytest
 _FOLDER = Path(__file__).parent
 sys.path[:0] = [str(_FOLDER.parent / name) for name in ("faults", "runtime", "corpus", "generator")]
 
+import databases  # noqa: E402  # found by the line above
 import figures as published  # noqa: E402  # found by the line above
 from sizes import FULL  # noqa: E402  # found by the line above
 
 _GATHERED = published.Figures()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def server_of_experiments() -> Iterator[None]:
+    """Stop the server that an experiment may have started."""
+    yield
+    databases.stop()
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -37,8 +38,8 @@ class SinkKind:
     """What the sink holds, in its own order; also while it is half-written."""
     checkpoint: Callable[[Path], dict[str, Any]] | None = None
     """Stream -> state, as a sink that commits checkpoints has it; there it wins over the store's."""
-    receiver: bool = False
-    """Whether it needs the HTTP receiver, whose address takes the place of `URL` in the block."""
+    service: Callable[[Path], AbstractContextManager[str]] | None = None
+    """Runs what it writes to for the length of a block; its address takes the place of `URL` above."""
 
 
 @dataclass

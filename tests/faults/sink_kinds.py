@@ -12,12 +12,27 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
+from databases import connected, database_of
 from experiment import SinkKind, key_of, lines_of, opened
 from oracle import Key, Level
 
 RECEIVER = Path(__file__).with_name("webhook_receiver.py")
 RECEIVED = "received.jsonl"
 _BATCH = {"max_records": 10, "max_wait_ms": 20}
+
+
+@contextlib.contextmanager
+def receiver_of(folder: Path, *, reset_every: int = 0) -> Iterator[str]:
+    """Run a receiver that stores in the folder; give its address."""
+    folder.mkdir(exist_ok=True)
+    command = [sys.executable, str(RECEIVER), str(folder / RECEIVED)]
+    command += ["--reset-every", str(reset_every)]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as receiver:
+        assert receiver.stdout is not None
+        yield f"http://127.0.0.1:{int(receiver.stdout.readline())}/"
+        receiver.terminate()
 
 
 def _from_lines(folder: Path) -> list[Key]:
@@ -67,6 +82,29 @@ def _checkpoint_of_database(folder: Path) -> dict[str, Any]:
         return {stream: json.loads(state) for stream, state in rows}
 
 
+def _from_postgres(folder: Path) -> list[Key]:
+    """Return the rows of every stream's table."""
+    with connected(folder) as database:
+        tables = database.execute(
+            "SELECT table_name FROM information_schema.columns WHERE table_schema = 'public' "
+            "AND column_name IN ('k', 'id') AND table_name NOT LIKE '\\_rivven%' "
+            "GROUP BY table_name HAVING count(*) = 2"
+        ).fetchall()
+        found: list[Key] = []
+        for (table,) in tables:
+            rows = database.execute(f'SELECT k FROM "{table}" ORDER BY ctid'.encode())
+            found += [key_of(key) for (key,) in rows]
+    return found
+
+
+def _checkpoint_of_postgres(folder: Path) -> dict[str, Any]:
+    with connected(folder) as database:
+        if database.execute("SELECT to_regclass('_rivven_checkpoints')").fetchone() == (None,):
+            return {}
+        rows = database.execute("SELECT stream, state FROM _rivven_checkpoints").fetchall()
+        return {stream: json.loads(state) for stream, state in rows}
+
+
 def _from_receiver(folder: Path) -> list[Key]:
     return [key_of(row["data"]["k"]) for row in lines_of(folder / RECEIVED)]
 
@@ -106,6 +144,31 @@ PARQUET = SinkKind(
     block={"connector": "parquet", "config": {"path": "lake"}, "batch": _BATCH},
     keys=_from_files,
 )
+POSTGRES_UPSERT = SinkKind(
+    name="postgres_upsert",
+    level=Level.L2,
+    block={
+        "connector": "postgres",
+        "delivery": "upsert",
+        "config": {"connection_string": "${file:URL}"},
+        "batch": _BATCH,
+    },
+    keys=_from_postgres,
+    service=database_of,
+)
+POSTGRES_TRANSACTIONAL = SinkKind(
+    name="postgres_transactional",
+    level=Level.L3,
+    block={
+        "connector": "postgres",
+        "delivery": "transactional",
+        "config": {"connection_string": "${file:URL}"},
+        "batch": _BATCH,
+    },
+    keys=_from_postgres,
+    checkpoint=_checkpoint_of_postgres,
+    service=database_of,
+)
 HTTP = SinkKind(
     name="http",
     level=Level.L1,
@@ -115,7 +178,7 @@ HTTP = SinkKind(
         "batch": _BATCH,
     },
     keys=_from_receiver,
-    receiver=True,
+    service=receiver_of,
 )
 PACED = SinkKind(
     name="paced",
@@ -123,7 +186,15 @@ PACED = SinkKind(
     block={"connector": "./paced", "config": {"path": "paced.jsonl"}},
     keys=_from_paced,
 )
-MATRIX = (JSONL, PARQUET, SQLITE_UPSERT, SQLITE_TRANSACTIONAL, HTTP)
+MATRIX = (
+    JSONL,
+    PARQUET,
+    SQLITE_UPSERT,
+    SQLITE_TRANSACTIONAL,
+    POSTGRES_UPSERT,
+    POSTGRES_TRANSACTIONAL,
+    HTTP,
+)
 
 
 def with_config(kind: SinkKind, config: Mapping[str, Any]) -> SinkKind:
@@ -133,17 +204,8 @@ def with_config(kind: SinkKind, config: Mapping[str, Any]) -> SinkKind:
 
 
 @contextlib.contextmanager
-def address_for(kind: SinkKind, folder: Path, *, reset_every: int = 0) -> Iterator[str]:
-    """Give the address of a receiver that stores in `folder`, if this sink needs one."""
-    if not kind.receiver:
-        yield ""
-        return
+def address_for(kind: SinkKind, folder: Path) -> Iterator[str]:
+    """Give the address of what this sink writes to, if it needs something that runs."""
     folder.mkdir(exist_ok=True)
-    command = [sys.executable, str(RECEIVER), str(folder / RECEIVED)]
-    command += ["--reset-every", str(reset_every)]
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as receiver:
-        assert receiver.stdout is not None
-        yield f"http://127.0.0.1:{int(receiver.stdout.readline())}/"
-        receiver.terminate()
+    with kind.service(folder) if kind.service else contextlib.nullcontext("") as address:
+        yield address

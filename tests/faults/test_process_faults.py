@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from experiment import Experiment, Numbers
 from oracle import Level, repeated
-from sink_kinds import HTTP, JSONL, PACED, address_for, with_config
+from sink_kinds import HTTP, JSONL, PACED, receiver_of, with_config
 from sizes import size
 
 SLOW_MS = 4
@@ -18,7 +18,7 @@ SLOW_MS = 4
 
 def test_f9_what_was_written_and_never_confirmed_is_written_again(tmp_path: Path) -> None:
     """The receiver stores every third request and then resets the connection."""
-    with address_for(HTTP, tmp_path / "run", reset_every=3) as url:
+    with receiver_of(tmp_path / "run", reset_every=3) as url:
         run = Experiment(tmp_path / "run", Numbers(), [HTTP], url=url)
         assert run.run() == 0, run.errors()
         again = repeated(run.evidence(), Level.L1)

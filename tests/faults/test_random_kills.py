@@ -12,7 +12,14 @@ import pytest
 from experiment import DEADLINE_S, Experiment, Numbers, SinkKind, wait_for
 from figures import Record
 from oracle import Level, lost, repeated, violations
-from sink_kinds import JSONL, SQLITE_TRANSACTIONAL, SQLITE_UPSERT, address_for
+from sink_kinds import (
+    JSONL,
+    POSTGRES_TRANSACTIONAL,
+    POSTGRES_UPSERT,
+    SQLITE_TRANSACTIONAL,
+    SQLITE_UPSERT,
+    address_for,
+)
 from sizes import size
 
 SEED = 20_260
@@ -52,7 +59,13 @@ KINDS = tuple(
     dataclasses.replace(
         kind, block={**kind.block, "batch": {"max_records": 100, "max_wait_ms": 20}}
     )
-    for kind in (JSONL, SQLITE_UPSERT, SQLITE_TRANSACTIONAL)
+    for kind in (
+        JSONL,
+        SQLITE_UPSERT,
+        SQLITE_TRANSACTIONAL,
+        POSTGRES_UPSERT,
+        POSTGRES_TRANSACTIONAL,
+    )
 )
 
 

@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlite_warehouse import SqliteWarehouse
 
 from rivven_connect.connectors.sqlite_sink._generated import SqliteSinkConfig
-
-from .sqlite_kit import Warehouse
 
 
 @pytest.fixture
@@ -20,12 +19,12 @@ def config(tmp_path: Path) -> SqliteSinkConfig:
 
 
 @pytest.fixture
-def opened(tmp_path: Path) -> Iterator[Callable[..., Warehouse]]:
+def opened(tmp_path: Path) -> Iterator[Callable[..., SqliteWarehouse]]:
     """Open a sink at one and the same file, as often as a test asks."""
-    made: list[Warehouse] = []
+    made: list[SqliteWarehouse] = []
 
-    def open_one(**config: Any) -> Warehouse:
-        made.append(Warehouse(tmp_path / "w.db", **config))
+    def open_one(**config: Any) -> SqliteWarehouse:
+        made.append(SqliteWarehouse(tmp_path / "w.db", **config))
         return made[-1]
 
     yield open_one
@@ -34,5 +33,5 @@ def opened(tmp_path: Path) -> Iterator[Callable[..., Warehouse]]:
 
 
 @pytest.fixture
-def lake(opened: Callable[..., Warehouse]) -> Warehouse:
+def lake(opened: Callable[..., SqliteWarehouse]) -> SqliteWarehouse:
     return opened()

@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlite_warehouse import SqliteWarehouse
+from warehouse import KEYED, UPSERT, event, stream
 
 from rivven_connect import ConnectorError, DestinationSyncMode, EventType, SourceEvent
+from rivven_connect._tables.names import folded
 from rivven_connect.connectors.sqlite_sink import SqliteSink
-from rivven_connect.connectors.sqlite_sink.names import folded, free_name
-
-from .sqlite_kit import UPSERT, Warehouse, event, stream
+from rivven_connect.connectors.sqlite_sink.tables import NAMING
 
 HOSTILE = [
     'quo"te',
@@ -55,7 +56,9 @@ HOSTILE = [
 ]
 
 
-async def test_columns_follow_the_schema_and_keep_every_kind_of_value(lake: Warehouse) -> None:
+async def test_columns_follow_the_schema_and_keep_every_kind_of_value(
+    lake: SqliteWarehouse,
+) -> None:
     types = ["integer", "number", "string", "boolean", "object", "array", ["null", "string"]]
     properties = {f"c{n}": {"type": kind} for n, kind in enumerate(types)}
     schema = {"type": "object", "properties": {**properties, "any": {}}}
@@ -94,7 +97,7 @@ async def test_columns_follow_the_schema_and_keep_every_kind_of_value(lake: Ware
     ],
 )
 async def test_what_sqlite_would_change_fails_alone(
-    lake: Warehouse, kind: str | None, bad: Any, good: Any
+    lake: SqliteWarehouse, kind: str | None, bad: Any, good: Any
 ) -> None:
     schema = {"properties": {"id": {"type": "integer"}, "v": {"type": kind} if kind else {}}}
     await lake.prepare(stream(schema=schema))
@@ -105,7 +108,7 @@ async def test_what_sqlite_would_change_fails_alone(
     assert lake.rows("v")[0] in (good, json.dumps(good, separators=(",", ":")))
 
 
-async def test_nested_loops_and_depths_fail_alone(lake: Warehouse) -> None:
+async def test_nested_loops_and_depths_fail_alone(lake: SqliteWarehouse) -> None:
     loop: list[Any] = []
     loop.append(loop)
     result = await lake.write(event({"v": loop}), event({"v": 1}), event(None), event([1]))
@@ -113,13 +116,15 @@ async def test_nested_loops_and_depths_fail_alone(lake: Warehouse) -> None:
     assert lake.rows() == [1]
 
 
-async def test_dates_decimals_and_bytes_take_their_json_form(lake: Warehouse) -> None:
+async def test_dates_decimals_and_bytes_take_their_json_form(lake: SqliteWarehouse) -> None:
     noon = datetime.datetime(2026, 1, 1, 12, tzinfo=datetime.UTC)
     await lake.write(event({"a": noon, "b": decimal.Decimal("1.50"), "c": b"ab"}))
     assert lake.rows() == [("2026-01-01T12:00:00Z", "1.50", "YWI=")]
 
 
-async def test_order_is_kept_and_fields_that_come_late_become_columns(lake: Warehouse) -> None:
+async def test_order_is_kept_and_fields_that_come_late_become_columns(
+    lake: SqliteWarehouse,
+) -> None:
     await lake.prepare(stream())
     await lake.write(event({"id": 1}), event({"id": 2, "late": "x"}), event({}), event({"id": 4}))
     await lake.write(event({"later": [1]}))
@@ -129,12 +134,12 @@ async def test_order_is_kept_and_fields_that_come_late_become_columns(lake: Ware
     ]
 
 
-async def test_an_empty_record_is_a_row_even_in_a_table_of_its_own(lake: Warehouse) -> None:
+async def test_an_empty_record_is_a_row_even_in_a_table_of_its_own(lake: SqliteWarehouse) -> None:
     await lake.write(event({}), event({}))
     assert len(lake.rows()) == 2
 
 
-async def test_a_changed_schema_adds_columns_and_removes_none(lake: Warehouse) -> None:
+async def test_a_changed_schema_adds_columns_and_removes_none(lake: SqliteWarehouse) -> None:
     await lake.prepare(stream())
     await lake.write(event({"id": 1, "v": "old"}))
     schema = {"properties": {"id": {"type": "integer"}, "new": {"type": "number"}}}
@@ -143,14 +148,14 @@ async def test_a_changed_schema_adds_columns_and_removes_none(lake: Warehouse) -
     assert lake.rows() == [(1, "old", None), (2, None, 1.5)]
 
 
-async def test_chosen_fields_alone_become_columns(lake: Warehouse) -> None:
+async def test_chosen_fields_alone_become_columns(lake: SqliteWarehouse) -> None:
     chosen = stream()
     chosen.fields = ["id"]
     await lake.prepare(chosen)
     assert [row[1] for row in lake.query("PRAGMA table_info(s)")] == ["id"]
 
 
-async def test_a_table_has_a_bound_and_the_record_beyond_it_fails(lake: Warehouse) -> None:
+async def test_a_table_has_a_bound_and_the_record_beyond_it_fails(lake: SqliteWarehouse) -> None:
     wide = event({f"f{n}": n for n in range(1_001)})
     result = await lake.write(event({"id": 1}), wide, event({"id": 2}))
     assert [failed.event for failed in result.failed_events] == [wide]
@@ -159,7 +164,7 @@ async def test_a_table_has_a_bound_and_the_record_beyond_it_fails(lake: Warehous
 
 @pytest.mark.parametrize("twice", [False, True])
 async def test_no_stream_name_meets_another_or_another_table(
-    opened: Callable[..., Warehouse], twice: bool
+    opened: Callable[..., SqliteWarehouse], twice: bool
 ) -> None:
     lake = opened()
     lake.run("CREATE TABLE victim (name); INSERT INTO victim VALUES ('kept')")
@@ -181,7 +186,7 @@ async def test_no_stream_name_meets_another_or_another_table(
 
 @pytest.mark.parametrize("mode", ["append", "upsert"])
 async def test_no_field_name_meets_another_or_a_column_of_ours(
-    opened: Callable[..., Warehouse], mode: str
+    opened: Callable[..., SqliteWarehouse], mode: str
 ) -> None:
     record = {name: n for n, name in enumerate(HOSTILE)}
     key = [["id"]] if mode == "upsert" else []
@@ -201,30 +206,30 @@ async def test_no_field_name_meets_another_or_a_column_of_ours(
 
 
 def test_a_name_that_looks_like_a_marked_one_meets_none() -> None:
-    names = [*HOSTILE, *(free_name(name, ["ID", "victim"]) for name in HOSTILE)]
+    names = [*HOSTILE, *(NAMING.free_name(name, ["ID", "victim"]) for name in HOSTILE)]
     taken: dict[str, str] = {}
     for name in dict.fromkeys(names):
-        taken[name] = free_name(name, taken.values())
+        taken[name] = NAMING.free_name(name, taken.values())
     assert len({folded(name) for name in taken.values()}) == len(taken)
-    again = {name: free_name(name, taken.values()) for name in reversed(taken)}
+    again = {name: NAMING.free_name(name, taken.values()) for name in reversed(taken)}
     assert again == taken
 
 
 def test_a_marked_name_stays_although_what_it_made_way_for_never_came() -> None:
-    marked = free_name("id", ["Id"])
+    marked = NAMING.free_name("id", ["Id"])
     assert marked.startswith("id~")
-    assert free_name("id", [marked]) == marked
+    assert NAMING.free_name("id", [marked]) == marked
 
 
 async def test_streams_that_share_a_table_are_refused_by_name(
-    opened: Callable[..., Warehouse],
+    opened: Callable[..., SqliteWarehouse],
 ) -> None:
     lake = opened(table="{name}")
     with pytest.raises(ConnectorError, match=r"'a\.t' and 'b\.t' both go to table 't'"):
         await lake.prepare(stream("t", namespace="a"), stream("t", namespace="b"))
 
 
-async def test_the_template_names_the_table(opened: Callable[..., Warehouse]) -> None:
+async def test_the_template_names_the_table(opened: Callable[..., SqliteWarehouse]) -> None:
     lake = opened(table="raw_{namespace}__{name}")
     await lake.prepare(stream("t", namespace="{name}"))
     assert lake.tables() == {"raw_{name}__t"}
@@ -233,13 +238,13 @@ async def test_the_template_names_the_table(opened: Callable[..., Warehouse]) ->
     assert "a.t" in lake.tables()
 
 
-async def test_overwriting_is_refused(lake: Warehouse) -> None:
+async def test_overwriting_is_refused(lake: SqliteWarehouse) -> None:
     with pytest.raises(ConnectorError, match="does not overwrite") as caught:
         await lake.prepare(stream(mode=DestinationSyncMode.OVERWRITE))
     assert caught.value.fatal
 
 
-async def test_changes_are_inserted_with_their_type(lake: Warehouse) -> None:
+async def test_changes_are_inserted_with_their_type(lake: SqliteWarehouse) -> None:
     await lake.prepare(stream())
     await lake.write(
         event({"id": 0}),
@@ -251,13 +256,13 @@ async def test_changes_are_inserted_with_their_type(lake: Warehouse) -> None:
     assert lake.rows("id, _rivven_type") == [(0, None), (1, "insert"), (2, "update"), (2, "delete")]
 
 
-async def test_control_events_are_no_rows(lake: Warehouse) -> None:
+async def test_control_events_are_no_rows(lake: SqliteWarehouse) -> None:
     odd = SourceEvent(stream="_log", data={"level": "info"}, event_type=EventType.LOG)
     assert (await lake.write(odd, event({"id": 1}))).records_written == 2
     assert lake.tables() == {"s"}
 
 
-async def test_a_constraint_of_a_foreign_table_fails_the_record(lake: Warehouse) -> None:
+async def test_a_constraint_of_a_foreign_table_fails_the_record(lake: SqliteWarehouse) -> None:
     lake.run("CREATE TABLE s (n INTEGER PRIMARY KEY, id INT CHECK (id < 5), at DEFAULT 'now')")
     result = await lake.write(event({"id": 1}), event({"id": 9}), event({"id": 2}))
     assert [failed.event.data["id"] for failed in result.failed_events] == [9]
@@ -265,7 +270,7 @@ async def test_a_constraint_of_a_foreign_table_fails_the_record(lake: Warehouse)
 
 
 async def test_a_table_that_somebody_else_changes_meanwhile_is_looked_at_again(
-    lake: Warehouse,
+    lake: SqliteWarehouse,
 ) -> None:
     await lake.write(event({"id": 1}))
     lake.run("ALTER TABLE s ADD COLUMN v TEXT")
@@ -276,7 +281,9 @@ async def test_a_table_that_somebody_else_changes_meanwhile_is_looked_at_again(
     assert lake.rows() == [4]
 
 
-async def test_a_locked_database_is_worth_another_try(opened: Callable[..., Warehouse]) -> None:
+async def test_a_locked_database_is_worth_another_try(
+    opened: Callable[..., SqliteWarehouse],
+) -> None:
     lake = opened(busy_timeout_ms=1)
     await lake.write(event({"id": 1}))
     with contextlib.closing(sqlite3.connect(lake.path, isolation_level=None)) as other:
@@ -289,7 +296,7 @@ async def test_a_locked_database_is_worth_another_try(opened: Callable[..., Ware
 
 
 async def test_a_reader_that_stays_lets_the_commit_be_tried_again(
-    opened: Callable[..., Warehouse],
+    opened: Callable[..., SqliteWarehouse],
 ) -> None:
     lake = opened(busy_timeout_ms=1)
     await lake.write(event({"id": 1}))
@@ -303,7 +310,7 @@ async def test_a_reader_that_stays_lets_the_commit_be_tried_again(
 
 
 async def test_a_full_disk_is_told_as_one_and_leaves_nothing(
-    lake: Warehouse, monkeypatch: pytest.MonkeyPatch
+    lake: SqliteWarehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = sqlite3.connect
 
@@ -323,7 +330,7 @@ async def test_a_full_disk_is_told_as_one_and_leaves_nothing(
     assert await lake.checkpoint() == {"s": {"at": 3}}
 
 
-async def test_a_damaged_database_stops_the_pipeline(lake: Warehouse) -> None:
+async def test_a_damaged_database_stops_the_pipeline(lake: SqliteWarehouse) -> None:
     await lake.write(*[event({"id": n, "v": "x" * 500}) for n in range(100)])
     await lake.sink.close()
     with lake.path.open("r+b") as file:
@@ -336,7 +343,7 @@ async def test_a_damaged_database_stops_the_pipeline(lake: Warehouse) -> None:
 
 @pytest.mark.parametrize("journal", ["delete", "wal"])
 async def test_a_file_that_is_deleted_meanwhile_is_an_error(
-    opened: Callable[..., Warehouse], journal: str
+    opened: Callable[..., SqliteWarehouse], journal: str
 ) -> None:
     lake = opened(journal_mode=journal)
     await lake.write(event({"id": 1}))
@@ -350,7 +357,7 @@ async def test_every_path_is_a_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    lake = Warehouse(Path(path))
+    lake = SqliteWarehouse(Path(path))
     await lake.write(event({"id": 1}))
     await lake.sink.close()
     lake.path = tmp_path / path
@@ -358,7 +365,7 @@ async def test_every_path_is_a_file(
 
 
 async def test_the_journal_mode_is_the_databases_own_unless_one_is_named(
-    opened: Callable[..., Warehouse],
+    opened: Callable[..., SqliteWarehouse],
 ) -> None:
     for options, mode in (({}, "delete"), ({"journal_mode": "wal"}, "wal"), ({}, "wal")):
         lake = opened(**options)
@@ -373,7 +380,7 @@ async def test_the_check_says_what_is_wrong_and_changes_nothing(tmp_path: Path) 
     os.mkfifo(tmp_path / "pipe")
     verdicts = {}
     for name in ("new/a.db", "text", "empty", "pipe", "text/a.db"):
-        lake = Warehouse(tmp_path / name)
+        lake = SqliteWarehouse(tmp_path / name)
         verdicts[name] = (await lake.sink.check(lake.config)).message
     assert verdicts["new/a.db"] is None
     assert verdicts["empty"] is None
@@ -383,10 +390,23 @@ async def test_the_check_says_what_is_wrong_and_changes_nothing(tmp_path: Path) 
     assert sorted(path.name for path in tmp_path.iterdir()) == ["empty", "pipe", "text"]
 
 
-async def test_the_loop_never_waits_for_sqlite(lake: Warehouse) -> None:
+async def test_the_loop_never_waits_for_sqlite(lake: SqliteWarehouse) -> None:
     await lake.prepare(stream())
     names = {thread.name for thread in threading.enumerate()}
     assert sum(name.startswith("rivven-sqlite-sink") for name in names) == 1
     await lake.sink.close()
     assert not any(t.name.startswith("rivven-sqlite-sink") for t in threading.enumerate())
     await SqliteSink().close()
+
+
+async def test_a_table_with_doubled_keys_is_refused_and_one_without_is_used(
+    opened: Callable[..., SqliteWarehouse],
+) -> None:
+    lake = opened()
+    lake.run("CREATE TABLE s (id INTEGER, v TEXT); INSERT INTO s VALUES (1, 'a'), (1, 'b')")
+    with pytest.raises(ConnectorError, match="several rows of one key"):
+        await lake.prepare(KEYED)
+    lake.run("DELETE FROM s WHERE v = 'b'")
+    await lake.prepare(KEYED)
+    await lake.write(event({"id": 1, "v": "c"}))
+    assert lake.rows("id, v") == [(1, "c")]

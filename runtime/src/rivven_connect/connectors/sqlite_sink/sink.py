@@ -5,19 +5,19 @@ At least once, or each record once by its key (`upsert`), or rows and checkpoint
 
 A field is a column: of the type that the stream's schema declares, or of any type. Lists and objects are
 JSON text, booleans 0 and 1. What SQLite would change is refused, record by record. Columns and tables
-that begin with `_rivven` are the sink's own; `_rivven_type` says insert, update or delete where a row is
-an event: in append mode, and in upsert mode for streams without a primary key.
+that begin with `_rivven` are the sink's own; `_rivven_type` says insert, update, delete or truncate where
+a row is an event: in append mode, and in upsert mode for streams without a primary key.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 from rivven_connect import Batch, Checkpoint, ConfiguredCatalog, SourceEvent, WriteResult
+from rivven_connect._tables.threads import SessionThread
 from rivven_connect.connectors.sqlite_sink._generated import SqliteSinkBase, SqliteSinkConfig
 from rivven_connect.connectors.sqlite_sink.database import (
     require_database,
@@ -32,18 +32,14 @@ T = TypeVar("T")
 class SqliteSink(SqliteSinkBase):
     """Writes to a SQLite database from a thread of its own, so that the loop never waits."""
 
+    truncates: ClassVar[bool] = True
+
     def __init__(self) -> None:
-        self._thread: ThreadPoolExecutor | None = None
-        self._session: Session | None = None
+        self._thread: SessionThread[Session] = SessionThread("rivven-sqlite-sink")
 
     async def close(self) -> None:
         """Close the database, after what still runs."""
-        thread, self._thread = self._thread, None
-        if thread is not None:
-            try:
-                await asyncio.get_running_loop().run_in_executor(thread, self._close_session)
-            finally:
-                thread.shutdown()
+        await self._thread.close()
 
     async def check_open_database(self, config: SqliteSinkConfig) -> None:
         """Return if the file is a database that can be read, or is still to be made."""
@@ -75,22 +71,16 @@ class SqliteSink(SqliteSinkBase):
         return await self._run(config, lambda session: session.committed_checkpoint(pipeline, sink))
 
     async def _run(self, config: SqliteSinkConfig, work: Callable[[Session], T]) -> T:
-        """Do some work in the thread; it goes on to its end even if this task is cancelled."""
-        if self._thread is None:
-            self._thread = ThreadPoolExecutor(1, thread_name_prefix="rivven-sqlite-sink")
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._thread, self._work, config, work)
+        def translating(session: Session) -> T:
+            with translated(config.path):
+                return work(session)
 
-    def _work(self, config: SqliteSinkConfig, work: Callable[[Session], T]) -> T:
-        with translated(config.path):
-            if self._session is None:
-                self._session = Session(config)
-            return work(self._session)
+        return await self._thread.run(lambda: _opened(config), translating)
 
-    def _close_session(self) -> None:
-        session, self._session = self._session, None
-        if session is not None:
-            session.close()
+
+def _opened(config: SqliteSinkConfig) -> Session:
+    with translated(config.path):
+        return Session(config)
 
 
 def _checked(check: Callable[[Path], None], path: str) -> None:

@@ -6,36 +6,24 @@ Every change is part of the transaction that needs it; `forget` follows a rollba
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable
 
-from rivven_connect import ConfiguredCatalog, ConnectorError
-from rivven_connect.connectors.sqlite_sink.names import OWN_PREFIX, digest, free_name, quoted
-from rivven_connect.connectors.sqlite_sink.plans import StreamPlan
+from rivven_connect import ConnectorError, JsonObject
+from rivven_connect._tables.changes import Key
+from rivven_connect._tables.names import INDEX, KEY, KEY_PART, ORDINAL, SYNC, Naming, digest, quoted
+from rivven_connect._tables.plans import StreamPlan
+from rivven_connect._tables.records import part_at
+from rivven_connect._tables.tables import Fields, Tables, require_room
 from rivven_connect.connectors.sqlite_sink.values import (
     ANY,
     INTEGER,
     TEXT,
-    Unfit,
     affinity,
+    column_type,
+    key_value,
 )
 
-MOST_COLUMNS = 1_000
-"""Columns of a table; SQLite's own limit is 2,000, and hostile records bring a field each."""
-
-KEY = f"{OWN_PREFIX}_key"
-"""Our key: position and ordinal of the event, where the stream has no primary key."""
-
-ORDINAL = f"{OWN_PREFIX}_sub"
-"""The ordinal of a record among those that a transform made of one; 0 for nearly all."""
-
-TYPE = f"{OWN_PREFIX}_type"
-"""insert, update or delete, where a row is an event and not a record."""
-
-SYNC = f"{OWN_PREFIX}_sync"
-"""The unfinished sync that a row was written by."""
-
-_KEY_PART = f"{OWN_PREFIX}_id_"
-_INDEX = f"{OWN_PREFIX}_index~"
+NAMING = Naming(longest=200, refused_prefix="sqlite_", ignores_case=True)
 _DECLARED = {ORDINAL: "INTEGER NOT NULL DEFAULT 0", SYNC: INTEGER}
 
 
@@ -44,7 +32,7 @@ class Table:
 
     def __init__(self, connection: sqlite3.Connection, plan: StreamPlan, name: str) -> None:
         self._connection = connection
-        self._by_field: dict[str, str] = {}
+        self._fields = Fields(NAMING)
         self.plan = plan
         self.name = name
         self.columns = {
@@ -54,10 +42,12 @@ class Table:
         """Column -> affinity."""
         self.key: tuple[str, ...] = ()
         """The columns that tell rows apart; none where every event is a row."""
+        self.inner_key: dict[int, str] = {}
+        """The parts of the primary key that stand inside of a field, by number, and their columns."""
 
     def set_up(self) -> None:
         """Bring the table to what the stream's plan says."""
-        self._add([self._missing(field) for field in self.plan.fields])
+        self._add_fields(self.plan.fields)
         if self.plan.upserts:
             if self.plan.primary_key:
                 parts = [self._key_part(*part) for part in enumerate(self.plan.primary_key)]
@@ -67,21 +57,33 @@ class Table:
         if self.columns:
             self._set_index()
 
+    def key_of(self, record: JsonObject) -> Key:
+        """Return the primary key of a record.
+
+        Raises:
+            Unfit: it has none that SQLite can store.
+        """
+        return tuple(
+            key_value(part_at(record, path), self.columns[column], column)
+            for path, column in zip(self.plan.primary_key, self.key, strict=False)
+        )
+
     def column_of(self, field: str) -> str:
         """Return the column of a field, added where the table lacks it.
 
         Raises:
             Unfit: the table has too many columns.
         """
-        if field not in self._by_field:
-            if not isinstance(field, str):
-                raise Unfit(f"the name of a field is a {type(field).__name__}, not a text")
-            self._add([self._missing(field)])
-        return self._by_field[field]
+        self._add_fields((field,))
+        return self._fields[field]
+
+    def has_more_than(self, columns: Iterable[str]) -> bool:
+        """Whether the table has data beside these columns."""
+        return not self.columns.keys() <= {*columns, *self.key, SYNC}
 
     def own(self, column: str) -> str:
         """Return the name of a column of ours, added where the table lacks it."""
-        self._add([(column, _DECLARED.get(column, TEXT))])
+        self._add({column: _DECLARED.get(column, TEXT)})
         return column
 
     def has_fan_outs(self) -> bool:
@@ -91,25 +93,29 @@ class Table:
         )
         return bool(found.fetchone()[0])
 
-    def _missing(self, field: str) -> tuple[str, str]:
-        """Give a field its column; return that and its type."""
-        column = free_name(field, [*self.columns, *self._by_field.values()])
-        self._by_field[field] = column
-        return column, self.plan.fields.get(field, ANY)
+    def _add_fields(self, fields: Iterable[str]) -> None:
+        """Give fields their columns; names are chosen one after the other, in this order."""
+        missing = self._fields.missing(fields, self.columns)
+        declared = self.plan.fields
+        self._add(
+            {
+                column: column_type(declared[field]) if field in declared else ANY
+                for field, column in missing.items()
+            }
+        )
 
-    def _key_part(self, index: int, path: Sequence[str]) -> str:
+    def _key_part(self, index: int, path: tuple[str, ...]) -> str:
         if len(path) == 1:
             return self.column_of(path[0])
-        column = f"{_KEY_PART}{index}"
-        self._add([(column, ANY)])
+        column = self.inner_key[index] = f"{KEY_PART}{index}"
+        self._add({column: ANY})
         return column
 
-    def _add(self, wanted: Iterable[tuple[str, str]]) -> None:
-        new = {column: kind for column, kind in wanted if column not in self.columns}
+    def _add(self, wanted: dict[str, str]) -> None:
+        new = {column: kind for column, kind in wanted.items() if column not in self.columns}
         if not new:
             return
-        if len(self.columns) + len(new) > MOST_COLUMNS:
-            raise Unfit(f"table {self.name} would have more than {MOST_COLUMNS} columns")
+        require_room(self.name, self.columns, new)
         definitions = [f"{quoted(column)} {kind}" for column, kind in new.items()]
         if self.columns:
             for definition in definitions:
@@ -120,12 +126,12 @@ class Table:
 
     def _set_index(self) -> None:
         """Let one unique index of ours stand: the one on the key."""
-        wanted = f"{_INDEX}{digest(self.name, *self.key)}" if self.key else None
-        part = f"{_INDEX}{digest(self.name, ORDINAL)}" if ORDINAL in self.key else None
+        wanted = f"{INDEX}{digest(self.name, *self.key)}" if self.key else None
+        part = f"{INDEX}{digest(self.name, ORDINAL)}" if ORDINAL in self.key else None
         run = self._connection.execute
         found = run(
             "SELECT name FROM sqlite_master WHERE type = 'index' AND tbl_name = ? AND name GLOB ?",
-            (self.name, f"{_INDEX}*"),
+            (self.name, f"{INDEX}*"),
         )
         standing = {name for (name,) in found.fetchall()}
         for name in standing - {wanted, part}:
@@ -146,79 +152,11 @@ class Table:
             )
 
 
-class Tables:
-    """All tables that the sink writes to."""
+def tables_of(connection: sqlite3.Connection, template: str) -> Tables[Table, str]:
+    """Return the tables of a database's streams, named by the template."""
 
-    def __init__(self, connection: sqlite3.Connection, template: str) -> None:
-        self._connection = connection
-        self._template = template
-        self._plans: dict[str, StreamPlan] = {}
-        self._tables: dict[str, Table] = {}
-        self._names: dict[str, str] = {}
-        self._upserts_unknown = False
-        self._schema_version = -1
+    def place(plan: StreamPlan, taken: Collection[str]) -> str:
+        found = connection.execute("SELECT name FROM sqlite_master").fetchall()
+        return NAMING.free_name(plan.filled(template), [*(name for (name,) in found), *taken])
 
-    def learn(self, catalog: ConfiguredCatalog) -> None:
-        """Take over the streams of a catalog, and make or widen their tables.
-
-        Raises:
-            ConnectorError: two streams share a table, or a stream cannot be written as asked.
-        """
-        plans = [StreamPlan.of(chosen) for chosen in catalog.streams]
-        self._plans |= {plan.name: plan for plan in plans}
-        self._upserts_unknown = any(plan.upserts for plan in self._plans.values())
-        self._tables.clear()
-        try:
-            for plan in plans:
-                self.of(plan.name, plan.bare_name, plan.namespace)
-        except Unfit as error:
-            raise ConnectorError.configuration(str(error)) from None
-
-    def of(self, name: str, bare_name: str, namespace: str | None) -> Table:
-        """Return the table of a stream; one that no catalog named is written with our key.
-
-        Raises:
-            ConnectorError: another stream has the table.
-        """
-        table = self._tables.get(name)
-        if table is None:
-            plan = self._plans.get(name) or StreamPlan(
-                name, bare_name, namespace, upserts=self._upserts_unknown
-            )
-            table = Table(self._connection, plan, self._table_name(plan))
-            table.set_up()
-            self._tables[name] = table
-        return table
-
-    def begin(self) -> None:
-        """Forget the tables if somebody else has changed the database's schema."""
-        (version,) = self._connection.execute("PRAGMA schema_version").fetchone()
-        if version != self._schema_version:
-            self.forget()
-            self._schema_version = version
-
-    def forget(self) -> None:
-        """Look at the database again; after a rollback, what was made is no more."""
-        self._tables.clear()
-
-    def _table_name(self, plan: StreamPlan) -> str:
-        """Return the table of a stream; once given, a name stays."""
-        if plan.name in self._names:
-            return self._names[plan.name]
-        wanted = (
-            self._template.replace("{stream}", "{0}")
-            .replace("{name}", "{1}")
-            .replace("{namespace}", "{2}")
-            .format(plan.name, plan.bare_name, plan.namespace or "")
-        )
-        found = self._connection.execute("SELECT name FROM sqlite_master")
-        existing = [name for (name,) in found.fetchall()]
-        name = free_name(wanted, [*existing, *self._names.values()])
-        for other, taken in self._names.items():
-            if taken == name:
-                raise ConnectorError.configuration(
-                    f"streams {other!r} and {plan.name!r} both go to table {name!r}; let `table` "
-                    "hold {stream}"
-                )
-        self._names[plan.name] = name
-        return name
+    return Tables(place, lambda plan, name: Table(connection, plan, name))

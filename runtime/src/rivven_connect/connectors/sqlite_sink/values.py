@@ -6,14 +6,12 @@ SQLite stores NaN as NULL, and a column's affinity turns text into numbers and n
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from types import NoneType
-from typing import Any
-
-import msgspec
 
 from rivven_connect import Json
+from rivven_connect._tables.json_text import is_exact, json_text, plain
+from rivven_connect._tables.records import Unfit
 
 INTEGER, REAL, TEXT, NUMERIC, ANY = "INTEGER", "REAL", "TEXT", "NUMERIC", ""
 
@@ -34,18 +32,6 @@ _FITTING = {
     TEXT: frozenset({str}),
     ANY: _SCALARS,
 }
-
-_encoder = msgspec.json.Encoder()
-_sorting_encoder = msgspec.json.Encoder(order="sorted")
-
-
-class Unfit(Exception):
-    """A record that cannot be stored as it is; the text says why, without the record's values."""
-
-
-UNFIT = (Unfit, UnicodeEncodeError, OverflowError, RecursionError)
-"""What a value raises that SQLite or JSON cannot take; the others are a lone surrogate, an integer beyond
-64 bits and a loop."""
 
 
 def column_type(schema: Json) -> str:
@@ -86,36 +72,9 @@ def column_values(values: list[Json], kind: str, field: str) -> list[Json]:
         kinds = set(map(type, values)) - {NoneType}
     if float in kinds and any(value != value for value in values):  # noqa: PLR0124  # NaN
         raise Unfit(f"{field} is NaN, which SQLite would store as NULL")
-    if kind == REAL and int in kinds and not all(map(_is_exact, values)):
+    if kind == REAL and int in kinds and not all(map(is_exact, values)):
         raise Unfit(f"{field} is an integer too large for a column of type REAL")
     return values
-
-
-def json_text(value: Json) -> str:
-    """Return a list or an object as JSON.
-
-    Raises:
-        Unfit: it holds NaN or an infinity, which the encoder would turn into null.
-    """
-    try:
-        raw = _encoder.encode(value)
-    except TypeError as error:
-        raise Unfit(f"a value inside has no JSON form: {error}") from None
-    if b"null" in raw and not _is_finite(value):
-        raise Unfit("a value inside is not finite, and JSON has no such number")
-    return raw.decode()
-
-
-def canonical_json(value: Json) -> str:
-    """Return JSON that is equal for equal values.
-
-    Raises:
-        Unfit: the value has no JSON form.
-    """
-    try:
-        return _sorting_encoder.encode(value).decode()
-    except TypeError as error:
-        raise Unfit(f"a position has no JSON form: {error}") from None
 
 
 def key_value(value: Json, kind: str, field: str) -> Json:
@@ -136,7 +95,7 @@ def _stored(value: Json, kind: str, field: str) -> Json:
     if value is None:
         return None
     if type(value) not in _SCALARS and not isinstance(value, list | dict):
-        value = _plain(value, field)
+        value = plain(value, field)
     if isinstance(value, list | dict):
         if kind in (TEXT, ANY):
             return json_text(value)
@@ -145,27 +104,3 @@ def _stored(value: Json, kind: str, field: str) -> Json:
         return value
     found, wanted = ("text", kind) if isinstance(value, str) else ("a number or boolean", TEXT)
     raise Unfit(f"{field} is {found}, and its column is of type {wanted}")
-
-
-def _plain(value: Any, field: str) -> Json:
-    """Return the JSON form of a date, a decimal, bytes and the like."""
-    try:
-        return msgspec.to_builtins(value)
-    except TypeError as error:
-        raise Unfit(f"{field} has no JSON form: {error}") from None
-
-
-def _is_exact(value: Json) -> bool:
-    return type(value) is not int or int(float(value)) == value
-
-
-def _is_finite(value: Json) -> bool:
-    if isinstance(value, float):
-        return math.isfinite(value)
-    if isinstance(value, Mapping):
-        return all(map(_is_finite, value.values()))
-    return (
-        not isinstance(value, Sequence | set)
-        or isinstance(value, str | bytes)
-        or all(map(_is_finite, value))
-    )

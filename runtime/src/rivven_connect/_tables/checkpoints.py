@@ -2,33 +2,29 @@
 
 from __future__ import annotations
 
-import sqlite3
 import uuid
 from collections.abc import Mapping
 
 import msgspec
 
-from rivven_connect import Batch, Checkpoint, ConnectorError, JsonObject
-
-_SCHEMA = (
-    """CREATE TABLE IF NOT EXISTS "_rivven_writers" (
-        pipeline TEXT NOT NULL, sink TEXT NOT NULL, token TEXT NOT NULL, epoch INTEGER NOT NULL,
-        PRIMARY KEY (pipeline, sink)) WITHOUT ROWID""",
-    """CREATE TABLE IF NOT EXISTS "_rivven_checkpoints" (
-        pipeline TEXT NOT NULL, sink TEXT NOT NULL, source TEXT NOT NULL, stream TEXT NOT NULL,
-        state TEXT NOT NULL, PRIMARY KEY (pipeline, sink, source, stream)) WITHOUT ROWID""",
-)
+from rivven_connect._batch import Batch, Checkpoint
+from rivven_connect._errors import ConnectorError
+from rivven_connect._json import JsonObject
+from rivven_connect._tables.store import CHECKPOINTS, WRITERS, Store
 
 
 class Checkpoints:
     """Reads and moves checkpoints inside transactions that the caller holds.
 
-    A token names the one process that may write for a pipeline's sink. The epoch is kept for people to
-    see; nothing is skipped by it, because batch boundaries move when a pipeline starts again.
+    A token names the one process that may write for a pipeline's sink. Nothing is skipped by the
+    epoch, because batch boundaries move when a pipeline starts again: it only tells whether a
+    transaction whose answer was lost in this run was committed.
     """
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._writers = store.own(WRITERS)
+        self._checkpoints = store.own(CHECKPOINTS)
         self._token = uuid.uuid4().hex
         self._owned: set[tuple[str, str]] = set()
         self._complete: set[tuple[str, str, str]] = set()
@@ -39,21 +35,29 @@ class Checkpoints:
         Raises:
             ConnectorError: what is stored is no checkpoint; it is never taken for none.
         """
-        for statement in _SCHEMA:
-            self._connection.execute(statement)
-        self._connection.execute(
-            'INSERT INTO "_rivven_writers" VALUES (?, ?, ?, 0) '
-            "ON CONFLICT DO UPDATE SET token = excluded.token",
+        self._store.make_own_tables()
+        self._store.run(
+            f"INSERT INTO {self._writers} (pipeline, sink, token, epoch) VALUES (?, ?, ?, 0) "  # noqa: S608  # ours
+            "ON CONFLICT (pipeline, sink) DO UPDATE SET token = excluded.token, epoch = excluded.epoch",
             (pipeline, sink, self._token),
         )
         found: dict[str, dict[str, JsonObject]] = {}
-        rows = self._connection.execute(
-            'SELECT source, stream, state FROM "_rivven_checkpoints" WHERE pipeline = ? AND sink = ?',
+        rows = self._store.run(
+            f"SELECT source, stream, state FROM {self._checkpoints} WHERE pipeline = ? AND sink = ?",  # noqa: S608  # ours
             (pipeline, sink),
         )
-        for source, stream, state in rows:
+        for source, stream, state in rows.fetchall():
             found.setdefault(source, {})[stream] = _decoded(state, source, stream)
         return Checkpoint(found, {}) if found else None
+
+    def has_committed(self, batch: Batch) -> bool:
+        """Whether this process has already committed the batch, whose answer was lost."""
+        self._store.make_own_tables()
+        found = self._store.run(
+            f"SELECT epoch FROM {self._writers} WHERE pipeline = ? AND sink = ? AND token = ?",  # noqa: S608  # ours
+            (batch.pipeline, batch.sink, self._token),
+        )
+        return [(batch.epoch,)] == [tuple(row) for row in found.fetchall()]
 
     def save(self, batch: Batch) -> None:
         """Move the checkpoint to that of the batch.
@@ -67,8 +71,8 @@ class Checkpoints:
         owner = (batch.pipeline, batch.sink)
         if owner not in self._owned:
             self.take_over(*owner)
-        fenced = self._connection.execute(
-            'UPDATE "_rivven_writers" SET epoch = ? WHERE pipeline = ? AND sink = ? AND token = ?',
+        fenced = self._store.run(
+            f"UPDATE {self._writers} SET epoch = ? WHERE pipeline = ? AND sink = ? AND token = ?",  # noqa: S608  # ours
             (batch.epoch, *owner, self._token),
         )
         if fenced.rowcount != 1:
@@ -81,8 +85,8 @@ class Checkpoints:
             if (*owner, source) in self._complete:
                 self._put(owner, source, changed.get(source, {}))
             else:
-                self._connection.execute(
-                    'DELETE FROM "_rivven_checkpoints" '
+                self._store.run(
+                    f"DELETE FROM {self._checkpoints} "  # noqa: S608  # ours
                     "WHERE pipeline = ? AND sink = ? AND source = ?",
                     (*owner, source),
                 )
@@ -99,9 +103,10 @@ class Checkpoints:
         self._complete |= {(*owner, source) for source in batch.checkpoint.state}
 
     def _put(self, owner: tuple[str, str], source: str, states: Mapping[str, JsonObject]) -> None:
-        self._connection.executemany(
-            'INSERT INTO "_rivven_checkpoints" VALUES (?, ?, ?, ?, ?) '
-            "ON CONFLICT DO UPDATE SET state = excluded.state",
+        self._store.run_many(
+            f"INSERT INTO {self._checkpoints} (pipeline, sink, source, stream, state) "  # noqa: S608  # ours
+            "VALUES (?, ?, ?, ?, ?) "
+            "ON CONFLICT (pipeline, sink, source, stream) DO UPDATE SET state = excluded.state",
             [
                 (*owner, source, stream, msgspec.json.encode(state).decode())
                 for stream, state in states.items()

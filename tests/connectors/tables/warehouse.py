@@ -1,11 +1,9 @@
-"""A sink at a real file, driven as the engine does, and what stands in the file."""
+"""A sink that writes tables, driven as the engine does; what every dialect's kit begins with."""
 
 from __future__ import annotations
 
-import contextlib
-import sqlite3
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from rivven_connect import (
@@ -18,15 +16,15 @@ from rivven_connect import (
     JsonObject,
     SourceEvent,
     Stream,
+    TransactionalSink,
+    UnfinishedSync,
     WriteResult,
 )
-from rivven_connect._batch import UnfinishedSync
-from rivven_connect.connectors.sqlite_sink import SqliteSink
-from rivven_connect.connectors.sqlite_sink._generated import SqliteSinkConfig
 
 APPEND, UPSERT = DestinationSyncMode.APPEND, DestinationSyncMode.APPEND_DEDUP
 ITEM = {"type": "object", "properties": {"id": {"type": "integer"}, "v": {}}}
 """The schema of most tests; `v` takes anything."""
+OWN = {"_rivven_checkpoints", "_rivven_writers", "_rivven_syncs"}
 
 
 def stream(
@@ -53,17 +51,23 @@ def stream(
     return found
 
 
+KEYED = stream(mode=UPSERT, key=[["id"]])
+BARE = stream(mode=UPSERT)
+
+
 def event(data: Any, *, position: Any = None, sub: int = 0, to: str = "s") -> SourceEvent:
     return SourceEvent(stream=to, data=data, position=position, sub_index=sub)
 
 
-class Warehouse:
-    """One sink and its file."""
+def records(*numbers: int, to: str = "s") -> list[SourceEvent]:
+    return [event({"id": n}, to=to) for n in numbers]
 
-    def __init__(self, path: Path, **config: Any) -> None:
-        self.path = path
-        self.config = SqliteSinkConfig.parse({"path": str(path), **config})
-        self.sink = SqliteSink()
+
+class TableWarehouse(ABC):
+    """One sink and its database."""
+
+    sink: TransactionalSink[Any]
+    config: Any
 
     async def prepare(self, *streams: ConfiguredStream) -> None:
         await self.sink.prepare(self.config, ConfiguredCatalog(list(streams)))
@@ -98,21 +102,21 @@ class Warehouse:
         return found.state["src"] if found else None
 
     def rows(self, columns: str = "*", table: str = "s") -> list[Any]:
+        """Return rows, one column of them as plain values; also of what lost its order."""
         found = self.query(f"SELECT {columns} FROM {quoted(table)}")
-        return [row[0] if len(row) == 1 else row for row in found]
+        return [row[0] if len(row) == 1 else tuple(row) for row in found]
 
+    @abstractmethod
     def query(self, text: str, *values: Any) -> list[Any]:
-        with contextlib.closing(sqlite3.connect(self.path)) as one:
-            return one.execute(text, values).fetchall()
+        """Return the rows of a query of somebody else."""
 
+    @abstractmethod
     def run(self, text: str) -> None:
-        with contextlib.closing(sqlite3.connect(self.path)) as one:
-            one.executescript(text)
+        """Run the statements of somebody else."""
 
+    @abstractmethod
     def tables(self) -> set[str]:
-        return {
-            name for (name,) in self.query("SELECT name FROM sqlite_master WHERE type = 'table'")
-        }
+        """Return the names of the tables."""
 
 
 def quoted(name: str) -> str:

@@ -1,4 +1,4 @@
-"""What the sink learns of a stream before its first record."""
+"""What a sink learns of a stream before its first record."""
 
 from __future__ import annotations
 
@@ -6,20 +6,21 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from rivven_connect import ConfiguredStream, ConnectorError, DestinationSyncMode, JsonObject
-from rivven_connect.connectors.sqlite_sink.values import column_type
+from rivven_connect._catalog import ConfiguredStream, DestinationSyncMode
+from rivven_connect._errors import ConnectorError
+from rivven_connect._json import Json, JsonObject
 
 
 class StreamPlan(msgspec.Struct, frozen=True):
-    """What the sink knows of a stream."""
+    """What a sink knows of a stream."""
 
     name: str
     bare_name: str
     namespace: str | None
     upserts: bool = False
     primary_key: tuple[tuple[str, ...], ...] = ()
-    fields: Mapping[str, str] = msgspec.field(default_factory=dict)
-    """Declared field -> column type."""
+    fields: Mapping[str, Json] = msgspec.field(default_factory=dict)
+    """Declared field -> its JSON Schema."""
 
     @classmethod
     def of(cls, chosen: ConfiguredStream) -> StreamPlan:
@@ -31,7 +32,7 @@ class StreamPlan(msgspec.Struct, frozen=True):
         stream, name = chosen.stream, chosen.stream.full_name()
         if chosen.destination_sync_mode is DestinationSyncMode.OVERWRITE:
             raise ConnectorError.configuration(
-                f"the sqlite sink does not overwrite (stream {name!r}): a restart in the middle of a "
+                f"this sink does not overwrite (stream {name!r}): a restart in the middle of a "
                 "sync could lose rows; use mode append or upsert"
             )
         return cls(
@@ -43,14 +44,19 @@ class StreamPlan(msgspec.Struct, frozen=True):
             fields=_properties(stream.json_schema, chosen.fields),
         )
 
+    def filled(self, template: str) -> str:
+        """Return a template with what stands for the stream: `{stream}`, `{name}` and `{namespace}`."""
+        return (
+            template.replace("{stream}", "{0}")
+            .replace("{name}", "{1}")
+            .replace("{namespace}", "{2}")
+            .format(self.name, self.bare_name, self.namespace or "")
+        )
 
-def _properties(schema: JsonObject, chosen: Sequence[str] | None) -> dict[str, str]:
-    """Return field -> column type for the declared properties of a record; `chosen` None means all."""
+
+def _properties(schema: JsonObject, chosen: Sequence[str] | None) -> dict[str, Json]:
+    """Return the declared properties of a record; `chosen` None means all."""
     declared = schema.get("properties")
     if not isinstance(declared, Mapping):
         return {}
-    return {
-        field: column_type(one)
-        for field, one in declared.items()
-        if chosen is None or field in chosen
-    }
+    return {field: one for field, one in declared.items() if chosen is None or field in chosen}

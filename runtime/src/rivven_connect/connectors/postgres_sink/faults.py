@@ -1,0 +1,71 @@
+"""Which errors of the server are a record's own, and which say that a table is no longer what it was."""
+
+from __future__ import annotations
+
+import re
+
+from rivven_connect._problems import escape_text
+from rivven_connect._redaction import redact
+
+_OF_RECORD = (
+    "21000",  # two keys that are the same to PostgreSQL; one by one they are fine
+    "22",
+    "23",
+    "44",  # what a view does not let through
+    "54000",  # too large for an index
+    "P0",  # a trigger's own
+)
+_OF_TABLE = (
+    "3F000",
+    "42701",
+    "42703",
+    "42804",
+    "42846",
+    "42P01",
+    "42P06",
+    "42P07",
+    "42P10",
+)
+"""A column, table, schema or index came, went or changed; PostgreSQL, "Error Codes"."""
+
+_VALUE = re.compile('".*"', re.DOTALL)
+
+
+class RefusedByServer(Exception):
+    """A record that the server does not take; the text says why, without the record's values."""
+
+
+def refusal(error: Exception) -> RefusedByServer | None:
+    """Return an error as what a record is guilty of, None where it says something else."""
+    import psycopg  # noqa: PLC0415  # optional: the extra `postgres`
+
+    if not isinstance(error, psycopg.Error) or _is_of_catalog(error):
+        return None
+    state = error.sqlstate
+    if state is None:
+        is_guilty = isinstance(error, psycopg.DataError)
+        return RefusedByServer("a value has no form in PostgreSQL") if is_guilty else None
+    if not state.startswith(_OF_RECORD):
+        return None
+    text = error.diag.message_primary or "refused by the server"
+    if state.startswith("22"):  # its message quotes the value, that of the others names
+        text = _VALUE.sub('"..."', text)
+    return RefusedByServer(escape_text(redact(f"{text} ({state})"), limit=500))
+
+
+def is_stale(error: Exception) -> bool:
+    """Whether somebody else has changed a table meanwhile, so that it is worth another look."""
+    import psycopg  # noqa: PLC0415  # optional: the extra `postgres`
+
+    return isinstance(error, psycopg.Error) and (
+        error.sqlstate in _OF_TABLE or _is_of_catalog(error)
+    )
+
+
+def _is_of_catalog(error: Exception) -> bool:
+    """Whether two sessions made one thing at once: then a unique index of the catalog says it."""
+    diagnosis = getattr(error, "diag", None)
+    return (
+        getattr(error, "sqlstate", None) == "23505"
+        and getattr(diagnosis, "schema_name", None) == "pg_catalog"
+    )

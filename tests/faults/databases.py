@@ -1,0 +1,50 @@
+"""Databases of experiments: one server for the process, started when it is needed first."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from services.postgres import PostgresServer, postgres_server
+
+_ADDRESS = "dsn"
+_numbers = itertools.count()
+
+
+_running = contextlib.ExitStack()
+
+
+@functools.cache
+def server() -> PostgresServer:
+    """Return the server that experiments share, until `stop`."""
+    return _running.enter_context(postgres_server())
+
+
+def stop() -> None:
+    """Stop the server, if it runs."""
+    server.cache_clear()
+    _running.close()
+
+
+@contextlib.contextmanager
+def database_of(folder: Path) -> Iterator[str]:
+    """Make a database for the length of a block; give the file that holds its connection string."""
+    with server().database(f"experiment_{next(_numbers)}") as dsn:
+        path = folder / _ADDRESS
+        path.touch(mode=0o600)
+        path.write_text(dsn, encoding="utf-8")
+        yield str(path)
+
+
+@contextlib.contextmanager
+def connected(folder: Path) -> Iterator[psycopg.Connection[Any]]:
+    """Connect to the database of an experiment, as whoever looks at it from outside."""
+    dsn = (folder / _ADDRESS).read_text(encoding="utf-8")
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        yield connection
