@@ -37,6 +37,7 @@ class Replication:
         self.server = server
         self._target = target
         self._delivery = delivery
+        self._starts = 0
         self._settings = {
             "retry": {"max_retries": 30, "initial_backoff_ms": 50, "max_backoff_ms": 500},
             **settings,
@@ -56,6 +57,7 @@ class Replication:
             "topics": ["shop"],
             "config": {"connection_string": self._target},
             "delivery": self._delivery,
+            "mode": "upsert",
             "batch": {"max_wait_ms": 50},
         }
         pipeline = {
@@ -65,7 +67,8 @@ class Replication:
             "settings": self._settings,
         }
         (self.folder / "pipeline.yaml").write_text(json.dumps(pipeline), encoding="utf-8")
-        return Running(self.folder, failpoints)
+        self._starts += 1
+        return Running(self.folder, failpoints, self._starts)
 
     def run(self, failpoints: str = "", **config: Any) -> int:
         """Run up to what is there now; return the exit code."""
@@ -105,10 +108,12 @@ class Replication:
 
 
 class Running:
-    """A pipeline at work."""
+    """A pipeline at work, the `number`th of its folder."""
 
-    def __init__(self, folder: Path, failpoints: str) -> None:
-        with (folder / "stderr").open("a") as errors:
+    def __init__(self, folder: Path, failpoints: str, number: int) -> None:
+        self._log = folder / "stderr"
+        self._number = number
+        with self._log.open("a") as errors:
             self.process = subprocess.Popen(
                 [*_COMMAND, "run", "pipeline.yaml", "--json", "--allow-inline-secrets"],
                 cwd=folder,
@@ -117,6 +122,10 @@ class Running:
                 stderr=errors,
             )
 
+    def until_begun(self) -> None:
+        """Wait until it has begun, so that signals mean what they should."""
+        self.until(lambda: self._log.read_text("utf-8").count("pipeline started") >= self._number)
+
     def kill(self) -> None:
         """Kill it."""
         self.process.kill()
@@ -124,6 +133,7 @@ class Running:
 
     def stop(self) -> int:
         """Let it drain; return its exit code."""
+        self.until_begun()
         self.process.terminate()
         return self.ended()
 

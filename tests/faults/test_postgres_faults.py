@@ -16,7 +16,7 @@ from sizes import FULL
 
 from services.postgres import PostgresServer, StopMode, postgres_server
 
-ROWS = 12_000
+ROWS = 6_000
 ROUNDS = 4 if FULL else 1
 SMALL = {"max_in_flight": 300}
 """Settings that make a reading last, so that something can happen in its middle."""
@@ -40,7 +40,7 @@ def fill(server: PostgresServer, first: int, rows: int = ROWS) -> None:
 def trickle(server: PostgresServer, first: int) -> None:
     """Insert, update and delete in many transactions."""
     server.run_sql(
-        f"""DO $$ BEGIN FOR k IN {first}..{first + 1500} LOOP
+        f"""DO $$ BEGIN FOR k IN {first}..{first + 500} LOOP
             INSERT INTO orders VALUES (k, 'a'); INSERT INTO lines VALUES (k, 0); COMMIT;
             UPDATE lines SET n = n + 1, id = -id WHERE id = k - 1;
             DELETE FROM orders WHERE id = k - 3; COMMIT;
@@ -183,13 +183,14 @@ def test_f5_f35_a_thousand_rows_at_one_position_come_once(
     run = Replication(tmp_path, server, postgres, delivery=delivery, max_in_flight=100)
     assert run.run() == 0, run.errors()
     kills = 0
-    for number, point in enumerate(("after_write", "before_commit", "after_commit", "handed_off")):
+    points = ("after_write", "after_commit", "before_commit", "handed_off")[: 4 if FULL else 2]
+    for number, point in enumerate(points):
         fill(server, 10_000 * (number + 1), 1_000)
         server.run_sql("UPDATE orders SET note = note || '+' WHERE id % 3 = 0")
         kills += run.run(f"{point}=kill@2") == -9
         assert run.run() == 0, run.errors()
         assert run.lost("orders") == 0
-    assert kills >= 3, "the steps must have been met"
+    assert kills == len(points), "the steps must have been met"
     figures("M5", kills=kills, rows_lost=0)
 
 
@@ -248,7 +249,8 @@ def test_m5_pgbench_while_the_pipeline_is_killed_and_the_server_restarted(
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
             )
-            time.sleep(chance.uniform(0.2, 0.9) * seconds / len(events))
+            running.until_begun()
+            time.sleep(chance.uniform(0, 0.5) * seconds / len(events))
             if event == "kill":
                 running.kill()
                 running = run.start()

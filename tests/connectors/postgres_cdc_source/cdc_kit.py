@@ -153,5 +153,3 @@ def replica(events: Sequence[SourceEvent], key: Sequence[str]) -> dict[tuple[Jso
         if isinstance(after, dict):
             rows[key_of(after)] = after
     return rows
-
-

@@ -17,9 +17,7 @@ ROWS = 2_500
 @pytest.fixture
 def database(postgres: str) -> Iterator[Database]:
     """An empty database, with its slots dropped behind the test."""
-    with psycopg.connect(
-        postgres, autocommit=True, cursor_factory=psycopg.RawCursor
-    ) as connection:
+    with psycopg.connect(postgres, autocommit=True, cursor_factory=psycopg.RawCursor) as connection:
         yield Database(postgres, connection)
 
 
@@ -31,5 +29,3 @@ def config(database: Database) -> PostgresCdcSourceConfig:
     database.run(f"INSERT INTO orders SELECT g, 'note ' || g FROM generate_series(1, {ROWS}) g")
     database.run("INSERT INTO lines SELECT g % 7, 'b' || g, g / 8.0 FROM generate_series(1, 700) g")
     return database.config(snapshot={"mode": "initial_only"})
-
-

@@ -28,7 +28,10 @@ ALL_TYPES = {
     "a_double": ("float8", "0.1"),
     "a_numeric": ("numeric(20,5)", "123456789012345.67890"),
     "a_free_numeric": ("numeric", "'Infinity'"),
-    "a_text": ("text", "E'tab\\there, newline\\n, back\\\\slash, \\\"quotes\\\", snow \u2603, \\\\N'"),
+    "a_text": (
+        "text",
+        "E'tab\\there, newline\\n, back\\\\slash, \\\"quotes\\\", snow \u2603, \\\\N'",
+    ),
     "an_empty": ("text", "''"),
     "a_varchar": ("varchar(9)", "'t'"),
     "a_char": ("char(4)", "'ab'"),
@@ -44,7 +47,7 @@ ALL_TYPES = {
     "a_jsonb": ("jsonb", '\'{"b": 1e3, "c": "\\u00e9"}\''),
     "a_null": ("int", "NULL"),
     "an_array": ("int[]", "'{1,NULL,3}'"),
-    "a_matrix": ("text[]", "'{{a,\"b,c\"},{NULL,\"NULL\"}}'"),
+    "a_matrix": ("text[]", '\'{{a,"b,c"},{NULL,"NULL"}}\''),
     "an_enum": ("mood", "'so so'"),
     "a_domain": ("positive", "7"),
     "a_composite": ("pair", "ROW(1, 'x,y')"),
@@ -77,7 +80,9 @@ async def test_rows_then_changes_are_the_table(shop: Database) -> None:
     assert second.kinds("orders") == [UPDATE] * 4 + [DELETE, INSERT]
     assert second.events[3].data == {"before": {"id": 4}, "after": {"id": -4, "note": "note 4"}}
     rows = replica([*first.events, *second.events], ["id"])
-    assert rows == {(one[0],): dict(zip(("id", "note"), one, strict=True)) for one in shop.run("TABLE orders")}
+    assert rows == {
+        (one[0],): dict(zip(("id", "note"), one, strict=True)) for one in shop.run("TABLE orders")
+    }
     third = await read(config, second.state)
     assert third.events == []
 
@@ -117,7 +122,11 @@ async def test_all_types_are_the_same_in_the_snapshot_and_in_the_stream(database
     values = ", ".join(value for _, value in ALL_TYPES.values())
     # What a role or a database sets for itself changes no value.
     name = database.connection.info.dbname
-    for setting in ("timezone = 'Asia/Kathmandu'", "datestyle = 'German'", "bytea_output = 'escape'"):
+    for setting in (
+        "timezone = 'Asia/Kathmandu'",
+        "datestyle = 'German'",
+        "bytea_output = 'escape'",
+    ):
         database.run(f'ALTER DATABASE "{name}" SET {setting}')
     database.run(f"CREATE TABLE kinds (id int PRIMARY KEY, {columns})")
     database.run(f"INSERT INTO kinds VALUES (1, {values})")
@@ -200,14 +209,16 @@ async def test_hostile_names_are_only_names(database: Database) -> None:
     )
     first = await read(config)
     assert len(first.data(table)) == 25
-    database.run(f"UPDATE {quoted} SET \"group\" = 0 WHERE \"group\" = 1")
+    database.run(f'UPDATE {quoted} SET "group" = 0 WHERE "group" = 1')
     second = await read(config, first.state)
     assert second.data(table) == [{"before": None, "after": {column: "'1", "group": 0}}]
     assert second.events[0].namespace == 'Sch"ema'
 
 
 async def test_partitions_are_rows_of_their_table(database: Database) -> None:
-    database.run("CREATE TABLE logs (id int, day int, PRIMARY KEY (id, day)) PARTITION BY LIST (day)")
+    database.run(
+        "CREATE TABLE logs (id int, day int, PRIMARY KEY (id, day)) PARTITION BY LIST (day)"
+    )
     for day in (1, 2):
         database.run(f"CREATE TABLE logs_{day} PARTITION OF logs FOR VALUES IN ({day})")
     database.run("INSERT INTO logs VALUES (1, 1), (2, 2)")
@@ -311,7 +322,9 @@ async def test_only_what_is_committed_is_told_to_the_server(shop: Database) -> N
     place = saved_place(again.state)
     assert place is not None
     assert parse_lsn(str(confirmed["confirmed_flush_lsn"])) <= place.lsn
-    assert parse_lsn(str(confirmed["confirmed_flush_lsn"])) > parse_lsn(str(slot["confirmed_flush_lsn"]))
+    assert parse_lsn(str(confirmed["confirmed_flush_lsn"])) > parse_lsn(
+        str(slot["confirmed_flush_lsn"])
+    )
 
 
 async def test_an_idle_source_lets_go_of_the_log_that_others_write(
@@ -452,8 +465,9 @@ async def test_f35_a_log_that_ends_before_our_place_is_a_gap(shop: Database) -> 
 async def test_a_state_that_is_none_of_ours_is_refused(shop: Database) -> None:
     config, state = await streaming(shop)
     for broken in ({"lsn": "?"}, {"lsn": 5}, {}, {"skip": "x"}):
-        saved = {**state.to_json(), "_state": {**state.to_json()["_state"], **broken} if broken else {"a": 1}}
+        saved = {
+            **state.to_json(),
+            "_state": {**state.to_json()["_state"], **broken} if broken else {"a": 1},
+        }
         error = await refused(config, State.from_json(dict(saved)))
         assert error.kind is ErrorKind.STATE
-
-

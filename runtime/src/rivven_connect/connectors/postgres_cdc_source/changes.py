@@ -173,9 +173,7 @@ class Assembler:
         elif not isinstance(message, Type | Origin | LogicalMessage):
             raise ProtocolError(f"nobody asked for {type(message).__name__}")
 
-    def change(
-        self, oid: int, message: Insert | Update | Delete | Truncate, size: int = 0
-    ) -> bool:
+    def change(self, oid: int, message: Insert | Update | Delete | Truncate, size: int = 0) -> bool:
         """Take a change of `size` bytes to a relation; say whether it is time to `take`.
 
         Raises:
