@@ -8,6 +8,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from figures import Record
@@ -18,7 +19,7 @@ from services.postgres import PostgresServer, StopMode, postgres_server
 
 ROWS = 6_000
 ROUNDS = 4 if FULL else 1
-SMALL = {"max_in_flight": 300}
+SMALL: dict[str, Any] = {"max_in_flight": 300}
 """Settings that make a reading last, so that something can happen in its middle."""
 
 
@@ -89,7 +90,7 @@ def in_the_middle_of_the_stream(run: Replication, restart: Callable[[], None]) -
         in_the_middle_of_the_stream,
     ],
 )
-def test_f35_restarted_the_server_is_read_on(
+def test_f35_restarted_the_server_is_read_on(  # noqa: PLR0917  # fixtures
     tmp_path: Path,
     server: PostgresServer,
     postgres: str,
@@ -234,7 +235,7 @@ def test_m5_pgbench_while_the_pipeline_is_killed_and_the_server_restarted(
     chance = random.Random(f"{delivery}")
     tables = [f"pgbench_{one}" for one in ("accounts", "branches", "tellers", "history")]
     with postgres_server() as server:
-        pgbench = [server.program("pgbench"), "-h", "127.0.0.1", "-p", str(server.port)]
+        pgbench = [str(server.program("pgbench")), "-h", "127.0.0.1", "-p", str(server.port)]
         pgbench += ["-U", "postgres", "postgres"]
         subprocess.run([*pgbench, "-i", "-q", "-n"], check=True, capture_output=True)
         server.run_sql("DELETE FROM pgbench_accounts WHERE aid > 20000")

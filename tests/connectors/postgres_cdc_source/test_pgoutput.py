@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from rivven_connect.connectors.postgres_cdc_source import pgoutput as pg
 from rivven_connect.connectors.postgres_cdc_source.replication import (
-    PAYLOAD,
     DATA,
+    PAYLOAD,
     Keepalive,
     decode_keepalive,
     encode_status,

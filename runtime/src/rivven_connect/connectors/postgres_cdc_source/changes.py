@@ -280,7 +280,7 @@ def _items(target: Target, changes: Sequence[Change]) -> Iterator[Item]:
         stream=target.stream,
         namespace=target.namespace,
         records=records,
-        event_types=[_KINDS[type(one)] for _, one, _, _ in changes],  # type: ignore[index]  # no NewSchema
+        event_types=[_KINDS[type(one)] for _, one, _, _ in changes],
         positions=[[one.text, place] for _, _, place, one in changes],
         timestamps=[one.time for _, _, _, one in changes],
         metadata=[one.metadata for _, _, _, one in changes],

@@ -12,7 +12,7 @@ from rivven_connect.connectors.postgres_cdc_source.server import (
     require_usable,
 )
 from rivven_connect.connectors.postgres_cdc_source.tables import chosen_tables
-from rivven_connect.postgres import connect, translated
+from rivven_connect.postgres import connect, quoted, translated
 
 _SETTINGS = b"""
 SELECT pg_catalog.current_setting('wal_level'),
@@ -50,7 +50,7 @@ def check_replication(config: PostgresCdcSourceConfig) -> None:
         )
     if not is_allowed:
         raise ConnectorError.permission(
-            f'role {role!r} may not replicate: ALTER ROLE "{role}" REPLICATION'
+            f"role {role!r} may not replicate: ALTER ROLE {quoted(role)} REPLICATION"
         )
 
 

@@ -14,8 +14,6 @@ from rivven_connect.connectors.postgres_cdc_source.place import Place
 from rivven_connect.connectors.postgres_cdc_source.replication import parse_lsn
 from rivven_connect.connectors.postgres_cdc_source.server import (
     Publication,
-    Server,
-    Slot,
     creation_of,
     read_publication,
     read_server,

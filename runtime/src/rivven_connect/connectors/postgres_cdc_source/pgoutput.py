@@ -27,7 +27,7 @@ class Unchanged(enum.Enum):
 
 UNCHANGED: Final = Unchanged.VALUE
 
-Columns: TypeAlias = list[bytes | None | Unchanged]
+Columns: TypeAlias = list[bytes | Unchanged | None]
 """The text of each column of a row, None for NULL."""
 
 
@@ -204,6 +204,7 @@ class Decoder:
             if self._streamed and kind in _WITH_XID:
                 (self.xid,) = _oid(data, place)
                 place += 4
+            message: Message
             message, end = _DECODERS[kind](data, place)
         except KeyError as error:
             raise ProtocolError(f"there is no message of type {data[start]:#04x}") from error
@@ -331,7 +332,7 @@ def split_row(row: bytes) -> Columns:
     return found
 
 
-def split_rows(rows: Sequence[bytes], count: int) -> Sequence[Sequence[bytes | None | Unchanged]]:
+def split_rows(rows: Sequence[bytes], count: int) -> Sequence[Sequence[bytes | Unchanged | None]]:
     """Return the values of each of `count` columns of rows; without columns, nothing.
 
     Raises:
@@ -344,7 +345,9 @@ def split_rows(rows: Sequence[bytes], count: int) -> Sequence[Sequence[bytes | N
         texts = [part[1:] for part in parts]
         heads = [part[0] for part in parts if part]
         number = count.to_bytes(2)
-        if list(map(len, texts)) == heads and all([row.startswith(number) for row in rows]):
+        if list(map(len, texts)) == heads and all(
+            [row.startswith(number) for row in rows]  # noqa: C419  # a list is twice as fast
+        ):
             return [texts[place::count] for place in range(count)]
     found = list(map(split_row, rows))
     if any(len(row) != count for row in found):
@@ -378,7 +381,7 @@ def _string(data: bytes, place: int) -> tuple[str, int]:
     return data[place:end].decode(), end + 1
 
 
-def _require(condition: bool, found: int) -> None:  # noqa: FBT001  # an assertion reads like one
+def _require(condition: bool, found: int) -> None:  # an assertion reads like one
     if not condition:
         raise ProtocolError(f"{found:#04x} is out of place")
 

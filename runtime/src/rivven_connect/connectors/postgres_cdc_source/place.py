@@ -85,7 +85,7 @@ def saved_place(state: State | None) -> Place | None:
         positions = {
             name: parse_lsn(str(saved[name])) for name in ("lsn", "within") if name in saved
         }
-        return msgspec.convert({**saved, **positions}, Place)
+        return msgspec.convert(dict(saved) | positions, Place)
     except (msgspec.ValidationError, ValueError) as error:
         raise ConnectorError.state(
             f"the saved state is none of this source ({error}); reset it with `rivven state reset`"
@@ -96,6 +96,6 @@ def advice(slot: str) -> str:
     """Return what to do after a gap."""
     return (
         "nothing was read past it. To start anew: `rivven state reset PIPELINE --source NAME`, "
-        f"`SELECT pg_drop_replication_slot('{slot}')` if the slot exists, and run again; the tables "
+        f"drop the slot if it exists (pg_drop_replication_slot('{slot}')), and run again; the tables "
         "are then read from their start"
     )

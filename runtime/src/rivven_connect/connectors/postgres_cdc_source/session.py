@@ -10,27 +10,16 @@ from typing import TYPE_CHECKING, Any
 from rivven_connect import ConfiguredCatalog, ConnectorError, Item, State
 from rivven_connect.connectors.postgres_cdc_source._generated import PostgresCdcSourceConfig
 from rivven_connect.connectors.postgres_cdc_source.changes import Assembler
+from rivven_connect.connectors.postgres_cdc_source.intake import Intake, Pulse
 from rivven_connect.connectors.postgres_cdc_source.opening import (
     Opening,
     create_slot,
     look,
     open_readers,
 )
-from rivven_connect.connectors.postgres_cdc_source.pgoutput import (
-    Decoder,
-    Delete,
-    Insert,
-    ProtocolError,
-    Relation,
-    Update,
-)
+from rivven_connect.connectors.postgres_cdc_source.pgoutput import ProtocolError
 from rivven_connect.connectors.postgres_cdc_source.place import Place, saved_place
 from rivven_connect.connectors.postgres_cdc_source.relations import Relations
-from rivven_connect.connectors.postgres_cdc_source.replication import (
-    DATA,
-    PAYLOAD,
-    decode_keepalive,
-)
 from rivven_connect.connectors.postgres_cdc_source.server import read_server
 from rivven_connect.connectors.postgres_cdc_source.snapshot import (
     TablePlan,
@@ -131,29 +120,18 @@ class Session:
             raise ConnectorError.fatal(f"what the server sends cannot be read: {error}") from error
 
     async def _follow(self, stream: ReplicationStream, until: int) -> AsyncGenerator[Item, None]:
-        assembler, decode = Assembler(self._at), Decoder().decode
-        change = assembler.change
+        assembler = Assembler(self._at)
         relations = Relations(self._config, self._opening.plans, self._opening.types)
         pulse = Pulse(self._config.heartbeat_interval_ms / 1000, self._at.lsn)
+        intake = Intake(stream, assembler, pulse)
         while True:
             frames = stream.receive()
-            for frame in frames:
-                if frame[0] != DATA:
-                    keepalive = decode_keepalive(frame)
-                    assembler.advance(keepalive.end_lsn)
-                    if keepalive.wants_reply:
-                        stream.tell()
-                        pulse.is_hurried = True
+            for relation in intake.take_in(frames):
+                if relation is not None:
+                    assembler.define(relation, *await relations.target(relation))
                     continue
-                message = decode(frame, PAYLOAD)
-                if isinstance(message, Insert | Update | Delete):
-                    if change(message.relation, message, len(frame)):
-                        for item in assembler.take():
-                            yield item
-                elif isinstance(message, Relation):
-                    assembler.define(message, *await relations.target(message))
-                else:
-                    assembler.feed(message)
+                for item in assembler.take():
+                    yield item
             if frames:
                 await asyncio.sleep(0)  # others may have work, also where all of this is left out
                 continue
@@ -165,11 +143,10 @@ class Session:
                     yield item
             elif is_end:
                 return
-            elif until == _NEVER:
-                await stream.wait(pulse.interval_s)
             else:
-                stream.tell(wants_reply=True)
-                await stream.wait(_POLL_S)
+                if until != _NEVER:
+                    stream.tell(wants_reply=True)
+                await stream.wait(pulse.interval_s if until == _NEVER else _POLL_S)
 
     def tell(self, place: Place) -> None:
         """Tell the server that everything before a place is delivered."""
@@ -222,24 +199,3 @@ class Session:
         readers, self._readers = self._readers, []
         for one in readers:
             one.close()
-
-
-class Pulse:
-    """When the place is saved while no change comes: now and then, so that the server can forget."""
-
-    def __init__(self, interval_s: float, saved: int) -> None:
-        self.interval_s = interval_s
-        self.is_hurried = False
-        """Whether the server waits for it: it shuts down, or it has not heard from us for long."""
-        self._clock = asyncio.get_running_loop().time
-        self._saved = saved
-        self._at = self._clock()
-
-    def is_due(self, lsn: int, *, is_end: bool) -> bool:
-        """Whether a place should be saved."""
-        is_time = self.is_hurried or is_end or self._clock() - self._at >= self.interval_s
-        return is_time and lsn > self._saved
-
-    def beat(self, lsn: int) -> None:
-        """Note that a place is saved."""
-        self._saved, self._at, self.is_hurried = lsn, self._clock(), False
