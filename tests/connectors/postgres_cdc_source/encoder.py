@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from rivven_connect.connectors.postgres_cdc_source import pgoutput as pg
+from rivven_connect.connectors.postgres_cdc_source import tuples
 
 
 def number(value: int, size: int) -> bytes:
@@ -21,7 +22,7 @@ def row(columns: Sequence[Any]) -> bytes:
     for one in columns:
         if one is None:
             parts.append(b"n")
-        elif one is pg.UNCHANGED:
+        elif one is tuples.UNCHANGED:
             parts.append(b"u")
         else:
             parts.append(b"t" + number(len(one), 4) + one)

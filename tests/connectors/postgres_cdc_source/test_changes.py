@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from rivven_connect import ConnectorError, EventBatch, EventType, Item, Json, Poison, SourceEvent
 from rivven_connect.connectors.postgres_cdc_source import pgoutput as pg
+from rivven_connect.connectors.postgres_cdc_source import tuples
 from rivven_connect.connectors.postgres_cdc_source.changes import (
     MOST_CHANGES,
     Assembler,
@@ -194,8 +195,8 @@ def test_updates_and_deletes_say_what_was() -> None:
         200,
         pg.Update(1, None, False, row([b"1", b"a"])),
         pg.Update(1, key, True, row([b"2", b"b"])),
-        pg.Update(1, whole, False, row([b"1", pg.UNCHANGED])),
-        pg.Update(1, None, False, row([b"1", pg.UNCHANGED])),
+        pg.Update(1, whole, False, row([b"1", tuples.UNCHANGED])),
+        pg.Update(1, None, False, row([b"1", tuples.UNCHANGED])),
         insert(3),
         pg.Delete(1, key, True),
         pg.Delete(1, whole, False),
@@ -255,7 +256,7 @@ def test_a_row_that_cannot_be_read_is_poison_and_its_neighbours_are_records() ->
 
 def test_a_row_with_other_columns_than_its_table_is_no_message() -> None:
     feed = Feed().transaction(200, pg.Insert(1, row([b"1"])))
-    with pytest.raises(pg.ProtocolError, match="2 columns"):
+    with pytest.raises(tuples.ProtocolError, match="2 columns"):
         feed.take()
 
 
@@ -281,7 +282,7 @@ def test_messages_in_an_impossible_order_are_refused(messages: list[Any]) -> Non
     *fine, wrong = messages
     for one in fine:
         feed(one)
-    with pytest.raises(pg.ProtocolError):
+    with pytest.raises(tuples.ProtocolError):
         feed(wrong)
 
 

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rivven_connect.connectors.postgres_cdc_source import pgoutput as pg
+from rivven_connect.connectors.postgres_cdc_source import tuples
 from rivven_connect.connectors.postgres_cdc_source.replication import (
     DATA,
     PAYLOAD,
@@ -26,7 +27,7 @@ from .encoder import encode, number, row
 oids = st.integers(0, 2**32 - 1)
 longs = st.integers(-(2**63), 2**63 - 1)
 names = st.text(st.characters(exclude_characters="\0", codec="utf-8"), max_size=70)
-values = st.one_of(st.none(), st.just(pg.UNCHANGED), st.binary(max_size=40))
+values = st.one_of(st.none(), st.just(tuples.UNCHANGED), st.binary(max_size=40))
 columns = st.lists(values, max_size=6)
 rows = columns.map(row)
 relations = st.builds(
@@ -97,7 +98,7 @@ def decode_wholly(data: bytes) -> pg.Message:
     message = pg.Decoder().decode(data)
     for sent in (getattr(message, "old", None), getattr(message, "new", None)):
         if sent is not None:
-            pg.split_row(sent)
+            tuples.split_row(sent)
     return message
 
 
@@ -105,9 +106,9 @@ def decode_wholly(data: bytes) -> pg.Message:
 def test_every_truncation_and_every_added_byte_is_an_error(message: pg.Message) -> None:
     whole = encode(message)
     for end in range(len(whole)):
-        with pytest.raises(pg.ProtocolError):
+        with pytest.raises(tuples.ProtocolError):
             decode_wholly(whole[:end])
-    with pytest.raises(pg.ProtocolError):
+    with pytest.raises(tuples.ProtocolError):
         decode_wholly(whole + b"\0")
 
 
@@ -118,13 +119,13 @@ def test_a_changed_byte_gives_a_message_or_a_clear_error(
     broken = bytearray(encode(message))
     for _ in range(data.draw(st.integers(1, 3))):
         broken[data.draw(st.integers(0, len(broken) - 1))] = data.draw(st.integers(0, 255))
-    with contextlib.suppress(pg.ProtocolError):
+    with contextlib.suppress(tuples.ProtocolError):
         assert isinstance(decode_wholly(bytes(broken)), pg.Message)
 
 
 @given(st.binary(max_size=60))
 def test_no_bytes_make_the_decoder_fail_otherwise(data: bytes) -> None:
-    with contextlib.suppress(pg.ProtocolError):
+    with contextlib.suppress(tuples.ProtocolError):
         decode_wholly(data)
 
 
@@ -136,21 +137,21 @@ tables = st.integers(0, 5).flatmap(
 
 
 @given(columns)
-def test_a_row_is_taken_apart(found: pg.Columns) -> None:
-    assert pg.split_row(row(found)) == found
+def test_a_row_is_taken_apart(found: tuples.Columns) -> None:
+    assert tuples.split_row(row(found)) == found
 
 
 @given(tables)
-def test_rows_are_taken_apart_together_as_alone(table: tuple[int, list[pg.Columns]]) -> None:
+def test_rows_are_taken_apart_together_as_alone(table: tuple[int, list[tuples.Columns]]) -> None:
     count, found = table
-    together = pg.split_rows([row(one) for one in found], count)
+    together = tuples.split_rows([row(one) for one in found], count)
     if count and found:
         assert [*map(tuple, together)] == [*zip(*found, strict=True)]
 
 
 @given(tables, st.data())
 def test_broken_rows_are_the_same_together_as_alone(
-    table: tuple[int, list[pg.Columns]], data: st.DataObject
+    table: tuple[int, list[tuples.Columns]], data: st.DataObject
 ) -> None:
     count, found = table
     sent = [bytearray(row(one)) for one in found if one]
@@ -159,20 +160,20 @@ def test_broken_rows_are_the_same_together_as_alone(
             one[data.draw(st.integers(0, len(one) - 1))] = data.draw(st.sampled_from(b"\0\1tnuK"))
     rows = [*map(bytes, sent)]
     try:
-        alone = [pg.split_row(one) for one in rows]
-    except pg.ProtocolError:
+        alone = [tuples.split_row(one) for one in rows]
+    except tuples.ProtocolError:
         alone = []
     if rows and all(len(one) == count for one in alone) and alone:
-        assert [*map(tuple, pg.split_rows(rows, count))] == [*zip(*alone, strict=True)]
+        assert [*map(tuple, tuples.split_rows(rows, count))] == [*zip(*alone, strict=True)]
     elif rows:
-        with pytest.raises(pg.ProtocolError):
-            pg.split_rows(rows, count)
+        with pytest.raises(tuples.ProtocolError):
+            tuples.split_rows(rows, count)
 
 
 @pytest.mark.parametrize("length", [0, 1, 115, 116, 117, 255, 256, 257, 70_000])
 def test_texts_of_any_length_are_whole(length: int) -> None:
-    found: pg.Columns = [b"t" * length, b"", b"\xc3\xa9t", b"n" * length]
-    together = pg.split_rows([row(found)] * 3, 4)
+    found: tuples.Columns = [b"t" * length, b"", b"\xc3\xa9t", b"n" * length]
+    together = tuples.split_rows([row(found)] * 3, 4)
     assert [*map(tuple, together)] == [(one,) * 3 for one in found]
 
 
@@ -187,7 +188,7 @@ def test_texts_of_any_length_are_whole(length: int) -> None:
     ],
 )
 def test_errors_say_what_is_wrong(data: bytes, says: str) -> None:
-    with pytest.raises(pg.ProtocolError, match=says):
+    with pytest.raises(tuples.ProtocolError, match=says):
         pg.Decoder().decode(data)
 
 
@@ -199,7 +200,7 @@ def test_frames_are_data_or_a_keepalive(lsn: int, payload: bytes) -> None:
     keepalive = b"k" + number(lsn, 8) + number(0, 8) + b"\1"
     assert decode_keepalive(keepalive) == Keepalive(lsn, True)
     for broken in (b"", b"x" + payload, keepalive[:-1], keepalive + b"\0"):
-        with pytest.raises(pg.ProtocolError):
+        with pytest.raises(tuples.ProtocolError):
             decode_keepalive(broken)
 
 
@@ -223,12 +224,12 @@ def test_what_is_no_position_is_refused(text: str) -> None:
 
 @given(longs)
 def test_times_are_utc_or_refused(microseconds: int) -> None:
-    with contextlib.suppress(pg.ProtocolError):
+    with contextlib.suppress(tuples.ProtocolError):
         found = moment(microseconds)
         assert found.tzinfo is datetime.UTC
         assert (found - moment(0)) // datetime.timedelta(microseconds=1) == microseconds
 
 
 def test_times_beyond_the_calendar_are_refused() -> None:
-    with pytest.raises(pg.ProtocolError, match="9999"):
+    with pytest.raises(tuples.ProtocolError, match="9999"):
         moment(2**62)

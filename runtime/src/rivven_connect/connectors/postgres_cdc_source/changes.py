@@ -25,7 +25,6 @@ from rivven_connect import (
     SourceEvent,
 )
 from rivven_connect.connectors.postgres_cdc_source.pgoutput import (
-    UNCHANGED,
     Begin,
     Commit,
     Delete,
@@ -33,17 +32,20 @@ from rivven_connect.connectors.postgres_cdc_source.pgoutput import (
     LogicalMessage,
     Message,
     Origin,
-    ProtocolError,
     Relation,
     Truncate,
     Type,
     Update,
-    split_row,
-    split_rows,
 )
 from rivven_connect.connectors.postgres_cdc_source.place import Place
 from rivven_connect.connectors.postgres_cdc_source.replication import lsn_text, moment
 from rivven_connect.connectors.postgres_cdc_source.rows import RowReader
+from rivven_connect.connectors.postgres_cdc_source.tuples import (
+    UNCHANGED,
+    ProtocolError,
+    split_row,
+    split_rows,
+)
 from rivven_connect.postgres import Types
 
 MOST_CHANGES = 1_000

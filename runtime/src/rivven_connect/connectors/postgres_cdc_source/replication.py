@@ -11,7 +11,7 @@ import struct
 
 import msgspec
 
-from rivven_connect.connectors.postgres_cdc_source.pgoutput import ProtocolError
+from rivven_connect.connectors.postgres_cdc_source.tuples import ProtocolError
 
 DATA = ord("w")
 """The first byte of a frame that holds a message of the plugin."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 from rivven_connect import Json, JsonObject
-from rivven_connect.connectors.postgres_cdc_source.pgoutput import UNCHANGED
+from rivven_connect.connectors.postgres_cdc_source.tuples import UNCHANGED
 from rivven_connect.postgres import Shape, Types, text_decoder
 
 Values: TypeAlias = Sequence[Any]

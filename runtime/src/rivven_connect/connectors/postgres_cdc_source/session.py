@@ -17,7 +17,6 @@ from rivven_connect.connectors.postgres_cdc_source.opening import (
     look,
     open_readers,
 )
-from rivven_connect.connectors.postgres_cdc_source.pgoutput import ProtocolError
 from rivven_connect.connectors.postgres_cdc_source.place import Place, saved_place
 from rivven_connect.connectors.postgres_cdc_source.relations import Relations
 from rivven_connect.connectors.postgres_cdc_source.server import read_server
@@ -30,6 +29,7 @@ from rivven_connect.connectors.postgres_cdc_source.snapshot import (
 )
 from rivven_connect.connectors.postgres_cdc_source.stream import ReplicationStream, start_stream
 from rivven_connect.connectors.postgres_cdc_source.threads import in_thread
+from rivven_connect.connectors.postgres_cdc_source.tuples import ProtocolError
 from rivven_connect.postgres import connect
 
 if TYPE_CHECKING:
