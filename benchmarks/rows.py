@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import changes
 import delivery
 import generation
 import memory
@@ -18,6 +19,7 @@ CASES: tuple[Case, ...] = (
     *generation.CASES,
     *memory.CASES,
     *delivery.CASES,
+    *changes.CASES,
     *scale.CASES,
 )
 
@@ -30,7 +32,6 @@ LATER: tuple[Case, ...] = (
     _later("W2", "200 pages x 500 records over local HTTP -> JSONL", "a bare `aiohttp` loop", 1.5),
     _later("W2s", "the same, 20 ms per response", "pages x latency", 1.15),
     _later("W3", "200k events POSTed in batches of 100", "a bare `aiohttp` client", 1.3),
-    _later("W4", "260k PostgreSQL changes -> JSONL", "`pg_recvlogical` to a file", 3.0),
 )
 """Rows that are not measured yet; the page lists them."""
 
