@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from typing import Any
 
 import psycopg
 import pytest
 
-from rivven_connect import ConnectorError, ErrorKind, EventType, State
+from rivven_connect import ConfiguredCatalog, ConnectorError, ErrorKind, EventType, State
+from rivven_connect.connectors.postgres_cdc_source import PostgresCdcSource
 from rivven_connect.connectors.postgres_cdc_source.changes import MOST_CHANGES
 from rivven_connect.connectors.postgres_cdc_source.place import saved_place
 from rivven_connect.connectors.postgres_cdc_source.replication import lsn_text, parse_lsn
+from services.postgres import postgres_server
 
 from .cdc_kit import Database, Read, read, replica
 
@@ -474,3 +477,34 @@ async def test_a_state_that_is_none_of_ours_is_refused(shop: Database) -> None:
         }
         error = await refused(config, State.from_json(dict(saved)))
         assert error.kind is ErrorKind.STATE
+
+
+async def test_f35_a_reader_that_is_held_up_is_not_dropped_by_the_server() -> None:
+    """The server ends connections that say nothing for a second; nobody reads for three."""
+    with (
+        postgres_server(wal_sender_timeout="1s") as server,
+        psycopg.connect(server.dsn, autocommit=True, cursor_factory=psycopg.RawCursor) as own,
+    ):
+        database = Database(server.dsn, own)
+        database.run("CREATE TABLE orders (id int PRIMARY KEY, note text)")
+        config = database.config(mode="follow", heartbeat_interval_ms=200)
+        source = PostgresCdcSource()
+        catalog = ConfiguredCatalog.from_catalog(await source.discover(config))
+        found = Read()
+        async with contextlib.aclosing(source.read(config, catalog, None)) as items:
+            try:
+                async for item in items:
+                    if found.take(item):
+                        await source.acknowledge(config, found.state)
+                    if found.states[-1][1].get("public.orders") and not found.events:
+                        database.run(
+                            "INSERT INTO orders SELECT g, 'x' FROM generate_series(1, 50000) g"
+                        )
+                    if 0 < len(found.events) <= MOST_CHANGES:
+                        process = (database.slot() or {})["active_pid"]
+                        await asyncio.sleep(3)
+                    if len(found.events) == 50_000:
+                        break
+                assert (database.slot() or {})["active_pid"] == process
+            finally:
+                await source.close()

@@ -182,6 +182,9 @@ class Decoder:
         """
         try:
             kind = data[start]
+            if kind == _INSERT and not self._streamed:  # most messages are
+                _require(data[start + 5] == _NEW, data[start + 5])
+                return Insert(int.from_bytes(data[start + 1 : start + 5]), data[start + 6 :])
             place = start + 1
             if self._streamed and kind in _WITH_XID:
                 (self.xid,) = _oid(data, place)
@@ -194,7 +197,7 @@ class Decoder:
             raise ProtocolError(f"a message of {len(data) - start} bytes is broken") from error
         if end != len(data):
             raise ProtocolError(f"a message of {len(data) - start} bytes has another length")
-        if isinstance(message, StreamStart | StreamStop):
+        if kind in _BLOCK_ENDS:
             self._streamed = isinstance(message, StreamStart)
         return message
 
@@ -325,4 +328,6 @@ _DECODERS: dict[int, Callable[[bytes, int], tuple[Any, int]]] = {
     ord("c"): _decode_stream_commit,
     ord("A"): _decode_stream_abort,
 }
+_INSERT = ord("I")
+_BLOCK_ENDS = b"SE"
 _WITH_XID = frozenset(b"RYIUDTM")

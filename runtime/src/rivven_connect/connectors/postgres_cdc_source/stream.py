@@ -87,7 +87,8 @@ class ReplicationStream:
     async def wait(self, seconds: float) -> None:
         """Return when something may have come, or after so many seconds."""
         readable = self._loop.create_future()
-        descriptor = self._pgconn.socket
+        with translated(_DOING):
+            descriptor = self._pgconn.socket
         self._loop.add_reader(descriptor, _resolve, readable)
         try:
             with contextlib.suppress(TimeoutError):
