@@ -14,6 +14,22 @@ import psycopg
 from services.postgres import PostgresServer, postgres_server
 
 _ADDRESS = "dsn"
+PLACE = "place_of_row"
+"""A column that numbers rows by their first writing; where a row lies says nothing after an update."""
+
+_NUMBERS_ROWS = f"""
+CREATE FUNCTION number_rows() RETURNS event_trigger LANGUAGE plpgsql AS $$
+DECLARE made record;
+BEGIN
+    FOR made IN SELECT object_identity FROM pg_event_trigger_ddl_commands()
+        WHERE command_tag = 'CREATE TABLE'
+    LOOP
+        EXECUTE format('ALTER TABLE %s ADD COLUMN {PLACE} bigserial', made.object_identity);
+    END LOOP;
+END $$;
+CREATE EVENT TRIGGER number_rows ON ddl_command_end WHEN TAG IN ('CREATE TABLE')
+    EXECUTE FUNCTION number_rows()
+"""
 _numbers = itertools.count()
 
 
@@ -36,6 +52,7 @@ def stop() -> None:
 def database_of(folder: Path) -> Iterator[str]:
     """Make a database for the length of a block; give the file that holds its connection string."""
     with server().database(f"experiment_{next(_numbers)}") as dsn:
+        server().run_sql(_NUMBERS_ROWS, dsn.rpartition("/")[2])
         path = folder / _ADDRESS
         path.touch(mode=0o600)
         path.write_text(dsn, encoding="utf-8")

@@ -290,15 +290,15 @@ DELIVERY_BUGS = (
     Planted(
         "skip by epoch",
         "a sink skips what has an epoch it knows, though batches have moved in a crash",
-        f"{RUNTIME}/connectors/sqlite_sink/session.py",
-        "                sync = None\n                if batch.pipeline:\n",
-        "                sync = None\n"
-        '                if batch.epoch <= getattr(self, "_epoch", 0):\n'
-        "                    return _result(len(batch.events), [])\n"
-        "                self._epoch = batch.epoch\n"
-        "                if batch.pipeline:\n",
+        f"{RUNTIME}/_tables/session.py",
+        "            sync = None\n            if batch.pipeline:\n",
+        "            sync = None\n"
+        '            if batch.epoch <= getattr(self, "_epoch", 0):\n'
+        "                return\n"
+        "            self._epoch = batch.epoch\n"
+        "            if batch.pipeline:\n",
         (
-            "tests/connectors/sqlite_sink/test_transactions.py::test_no_batch_is_skipped_by_its_epoch",
+            "tests/connectors/tables/test_table_transactions.py::test_no_batch_is_skipped_by_its_epoch",
         ),
     ),
 )

@@ -263,3 +263,16 @@ async def test_a_cancelled_call_does_not_disturb_the_next(lake: TableWarehouse) 
     found = lake.rows("id")
     assert found[-1] == -1
     assert len(found) in (1, 20_001)
+
+
+async def test_a_cancelled_call_that_is_made_again_writes_once(lake: TableWarehouse) -> None:
+    """It goes on to its end, and nobody learns what came of it."""
+    await lake.prepare(stream())
+    batch = records(*range(5_000))
+    task = asyncio.create_task(lake.commit(*batch, changed={"s": {"at": 1}}, epoch=2))
+    await asyncio.sleep(0)
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+    await lake.commit(*batch, changed={"s": {"at": 1}}, epoch=2)
+    assert sorted(lake.rows("id")) == list(range(5_000))

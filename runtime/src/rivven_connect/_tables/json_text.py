@@ -22,7 +22,9 @@ def json_text(value: Json) -> str:
     """
     try:
         raw = _encoder.encode(value)
-    except TypeError as error:
+    except UnicodeEncodeError:
+        raise
+    except (TypeError, ValueError) as error:  # the latter for an integer of thousands of digits
         raise Unfit(f"a value inside has no JSON form: {error}") from None
     if b"null" in raw and not _is_finite(value):
         raise Unfit("a value inside is not finite, and JSON has no such number")

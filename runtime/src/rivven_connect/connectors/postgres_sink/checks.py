@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 from rivven_connect import ConnectorError
@@ -32,7 +33,7 @@ def require_connection(config: PostgresSinkConfig) -> None:
     Raises:
         ConnectorError: it cannot.
     """
-    with contextlib.closing(Database(config)) as database, translated("checking"):
+    with _looking_at(config) as database:
         database.run("SELECT 1")
 
 
@@ -45,9 +46,19 @@ def require_rights(config: PostgresSinkConfig) -> None:
     schemas = {config.default_schema}
     if "{" not in config.schema_:
         schemas.add(SCHEMAS.free_name(config.schema_, ()))
-    with contextlib.closing(Database(config)) as database, translated("checking"):
+    with _looking_at(config) as database:
         for schema in sorted(schemas):
             _require(schema, database.run(_RIGHTS, (schema,)).fetchall()[0])
+
+
+@contextlib.contextmanager
+def _looking_at(config: PostgresSinkConfig) -> Iterator[Database]:
+    with (
+        contextlib.closing(Database(config)) as database,
+        translated("checking"),
+        database.transaction(),
+    ):
+        yield database
 
 
 def _require(schema: str, rights: tuple[Any, ...]) -> None:

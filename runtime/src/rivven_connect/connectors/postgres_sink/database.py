@@ -6,19 +6,17 @@ import contextlib
 from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from rivven_connect import ConnectorError
 from rivven_connect.postgres import PostgresSettings, Types, connect, read_types
 
 if TYPE_CHECKING:
     import psycopg
 
-_SESSION = (
-    # A role's or database's own setting may be off: then a commit could be lost with the machine.
-    "SELECT set_config('synchronous_commit', 'on', false) "
-    "WHERE current_setting('synchronous_commit') = 'off'; "
-    "SET lock_timeout = '60s'; "
-    # A process that is stopped in a transaction would hold up the one that takes over from it.
-    "SET idle_in_transaction_session_timeout = '300s'"
-)
+LOCK_TIMEOUT_MS = 60_000
+"""How long a statement waits for a lock before the batch is tried again."""
+
+IDLE_TIMEOUT_MS = 300_000
+"""How long a transaction may stand still: a process that is stopped in one holds up its successor."""
 
 
 class Database:
@@ -36,7 +34,7 @@ class Database:
         Raises:
             psycopg.Error: what the server says.
         """
-        return self._connected().execute(statement.encode(), values or None)
+        return self._open().execute(statement.encode(), values or None)
 
     def run_many(self, statement: str, rows: Sequence[Sequence[object]]) -> None:
         """Run a statement once for each row of values, without waiting for each.
@@ -45,7 +43,7 @@ class Database:
             psycopg.Error: what the server says.
         """
         if rows:
-            with self._connected().cursor() as cursor:
+            with self._open().cursor() as cursor:
                 cursor.executemany(statement.encode(), rows)
 
     def types_of(self, oids: Collection[int]) -> Types:
@@ -54,7 +52,7 @@ class Database:
         Raises:
             psycopg.Error: what the server says.
         """
-        return read_types(self._connected(), oids)
+        return read_types(self._open(), oids)
 
     def copy(self, statement: str, rows: bytes) -> None:
         """Send rows to a COPY statement.
@@ -62,7 +60,7 @@ class Database:
         Raises:
             psycopg.Error: what the server says.
         """
-        with self._connected().cursor() as cursor, cursor.copy(statement.encode()) as copy:
+        with self._open().cursor() as cursor, cursor.copy(statement.encode()) as copy:
             copy.write(rows)
 
     @contextlib.contextmanager
@@ -72,6 +70,7 @@ class Database:
         Raises:
             psycopg.Error: also where it may have been committed and the answer was lost.
         """
+        self._connect()
         self.run("BEGIN")
         try:
             yield
@@ -86,22 +85,26 @@ class Database:
         if connection is not None:
             connection.close()
 
-    def _connected(self) -> psycopg.Connection[tuple[Any, ...]]:
-        connection = self._connection
-        if connection is None or connection.closed:
-            self.close()
-            connection = connect(self._settings)
-            try:
-                connection.prepare_threshold = (
-                    None  # statements differ, and poolers mix sessions up
-                )
-                connection.execute(_SESSION.encode())
-            except BaseException:
-                connection.close()
-                raise
-            self._connection = connection
-            self.connections += 1
-        return connection
+    def _open(self) -> psycopg.Connection[tuple[Any, ...]]:
+        """Return the connection of the transaction: one that is lost is not replaced in the middle."""
+        if self._connection is None:
+            raise ConnectorError.connection("there is no connection to the database")
+        return self._connection
+
+    def _connect(self) -> None:
+        """Connect, unless there is a connection that works as far as is known."""
+        if self._connection is not None and not self._connection.closed:
+            return
+        self.close()
+        connection = connect(self._settings)
+        try:
+            connection.prepare_threshold = None  # statements differ, and poolers mix sessions up
+            connection.execute(_session().encode())
+        except BaseException:
+            connection.close()
+            raise
+        self._connection = connection
+        self.connections += 1
 
     def _undo(self, statement: str) -> None:
         """Leave the transaction; a connection that cannot is given up."""
@@ -111,3 +114,13 @@ class Database:
                 connection.execute(statement.encode())
         except Exception:  # noqa: BLE001  # the error that led here is the one to tell
             self.close()
+
+
+def _session() -> str:
+    # A role's or a database's own setting may be off: then a commit could be lost with the machine.
+    return (
+        "SELECT set_config('synchronous_commit', 'on', false) "
+        "WHERE current_setting('synchronous_commit') = 'off'; "
+        f"SET lock_timeout = {LOCK_TIMEOUT_MS}; "
+        f"SET idle_in_transaction_session_timeout = {IDLE_TIMEOUT_MS}"
+    )

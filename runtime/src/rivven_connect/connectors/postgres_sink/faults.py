@@ -35,6 +35,10 @@ class RefusedByServer(Exception):
     """A record that the server does not take; the text says why, without the record's values."""
 
 
+class TableChanged(Exception):
+    """A table lacks what it had."""
+
+
 def refusal(error: Exception) -> RefusedByServer | None:
     """Return an error as what a record is guilty of, None where it says something else."""
     import psycopg  # noqa: PLC0415  # optional: the extra `postgres`
@@ -57,9 +61,9 @@ def is_stale(error: Exception) -> bool:
     """Whether somebody else has changed a table meanwhile, so that it is worth another look."""
     import psycopg  # noqa: PLC0415  # optional: the extra `postgres`
 
-    return isinstance(error, psycopg.Error) and (
-        error.sqlstate in _OF_TABLE or _is_of_catalog(error)
-    )
+    if isinstance(error, psycopg.Error):
+        return error.sqlstate in _OF_TABLE or _is_of_catalog(error)
+    return isinstance(error, TableChanged)
 
 
 def _is_of_catalog(error: Exception) -> bool:

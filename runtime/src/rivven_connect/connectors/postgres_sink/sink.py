@@ -32,7 +32,6 @@ class PostgresSink(PostgresSinkBase):
 
     def __init__(self) -> None:
         self._thread: SessionThread[Session] = SessionThread("rivven-postgres-sink")
-        self._unanswered: tuple[str, str, int] | None = None
 
     async def close(self) -> None:
         """Close the connection, after what still runs."""
@@ -58,18 +57,8 @@ class PostgresSink(PostgresSinkBase):
         return await self._run(config, lambda session: session.write(collected))
 
     async def write_transaction(self, config: PostgresSinkConfig, batch: Batch) -> WriteResult:
-        """Write all events and the checkpoint in one transaction, or nothing.
-
-        Where the answer to a commit was lost, the same transaction is found committed at the next try.
-        """
-        place = (batch.pipeline, batch.sink, batch.epoch)
-        may_be_done = self._unanswered == place
-        self._unanswered = place
-        result = await self._run(
-            config, lambda session: session.write_transaction(batch, may_be_done=may_be_done)
-        )
-        self._unanswered = None
-        return result
+        """Write all events and the checkpoint in one transaction, or nothing."""
+        return await self._thread.write_transaction(lambda: Session(config), batch)
 
     async def committed_checkpoint(
         self, config: PostgresSinkConfig, pipeline: str, sink: str

@@ -39,20 +39,19 @@ class Statements:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._run = database.run
 
     @contextlib.contextmanager
     def savepoint(self) -> Iterator[None]:
         """Undo what the block did if a record is to blame; constraints are checked at its end."""
-        self._run("SAVEPOINT rows")
+        self._database.run("SAVEPOINT rows")
         try:
             yield
-            self._run("SET CONSTRAINTS ALL IMMEDIATE; RELEASE SAVEPOINT rows")
+            self._database.run("SET CONSTRAINTS ALL IMMEDIATE; RELEASE SAVEPOINT rows")
         except Exception as error:
             found = error if isinstance(error, self.record_errors) else refusal(error)
             if found is None:
                 raise
-            self._run("ROLLBACK TO SAVEPOINT rows; RELEASE SAVEPOINT rows")
+            self._database.run("ROLLBACK TO SAVEPOINT rows; RELEASE SAVEPOINT rows")
             raise found from None
 
     def reason(self, error: Exception) -> str:
@@ -79,7 +78,7 @@ class Statements:
 
     def empty(self, table: Table) -> None:
         """Delete all rows; not by TRUNCATE, which locks readers out and stops at foreign keys."""
-        self._run(f"DELETE FROM {table.place.sql}")  # noqa: S608  # quoted
+        self._database.run(f"DELETE FROM {table.place.sql}")  # noqa: S608  # quoted
 
     def apply(self, table: Table, changes: Changes) -> None:
         """Bring the rows of each primary key to what the changes say."""
@@ -125,12 +124,10 @@ class Statements:
 
     def _upsert(self, table: Table, columns: Columns) -> None:
         """Insert rows, or let them replace those of their key."""
-        reset = table.reset_columns(columns)
-        if not table.tells_keys_apart():  # the key's own text may have changed
-            reset += table.key
+        reset = [*table.reset_columns(columns), *_changing_key(table)]
         sets = ", ".join(f"{quoted(name)} = excluded.{quoted(name)}" for name in reset)
         action = f"UPDATE SET {sets}" if sets else "NOTHING"
-        self._run(
+        self._database.run(
             f"INSERT INTO {table.place.sql} ({names(columns)}) OVERRIDING SYSTEM VALUE "  # noqa: S608  # quoted
             f"SELECT {names(columns, 'new')} FROM {unnested(table, columns)} AS new "
             f"ON CONFLICT ({names(table.conflict)}) DO {action}",
@@ -147,14 +144,15 @@ class Statements:
         sets = ", ".join(
             f"{quoted(name)} = new.{quoted(name)}"
             for name in columns
-            if name not in table.conflict and not table.columns[name].is_own_identity
+            if name in _changing_key(table)
+            or (name not in table.conflict and not table.columns[name].is_own_identity)
         )
         if sets:
-            self._run(
+            self._database.run(
                 f"UPDATE {table.place.sql} AS old SET {sets} FROM {rows} AS new WHERE {is_same}",  # noqa: S608  # quoted
                 values,
             )
-        self._run(
+        self._database.run(
             f"INSERT INTO {table.place.sql} ({names(columns)}) OVERRIDING SYSTEM VALUE "  # noqa: S608  # quoted
             f"SELECT {names(columns, 'new')} FROM {rows} AS new "
             f"WHERE NOT EXISTS (SELECT FROM {table.place.sql} AS old WHERE {is_same})",
@@ -170,7 +168,7 @@ class Statements:
         if len(changes.rows) < 2 or table.tells_keys_apart():
             return
         columns = key_columns(table, changes.rows)
-        found = self._run(
+        found = self._database.run(
             f"SELECT count(DISTINCT ({names(columns, 'key')})) "  # noqa: S608  # quoted
             f"FROM {unnested(table, columns)} AS key",
             arrays(columns),
@@ -194,13 +192,16 @@ class Statements:
                 f"{unnested(table, table.key)} AS old, "
                 f"{unnested(table, table.key, first=1 + len(table.key))} AS new"
             )
-            self._run(
+            self._database.run(
                 f"DELETE FROM {name} AS row USING {keys} WHERE {is_new} AND EXISTS "  # noqa: S608  # quoted
                 f"(SELECT FROM {name} AS row WHERE {is_old})",
                 values,
             )
             sets = ", ".join(f"{quoted(one)} = new.{quoted(one)}" for one in table.key)
-            self._run(f"UPDATE {name} AS row SET {sets} FROM {keys} WHERE {is_old}", values)  # noqa: S608  # quoted
+            self._database.run(
+                f"UPDATE {name} AS row SET {sets} FROM {keys} WHERE {is_old}",  # noqa: S608  # quoted
+                values,
+            )
 
     def _remove(self, table: Table, changes: Changes) -> None:
         """Remove the rows of replaced keys that nothing replaces."""
@@ -217,7 +218,12 @@ class Statements:
             others["kept"] = "integer[]"
             condition += f" AND old.{quoted(ORDINAL)} <> ALL (gone.kept)"
         source = unnested(table, columns, others)
-        self._run(
+        self._database.run(
             f"DELETE FROM {table.place.sql} AS old USING {source} AS gone WHERE {condition}",  # noqa: S608  # quoted
             values,
         )
+
+
+def _changing_key(table: Table) -> tuple[str, ...]:
+    """Return the columns of a key whose text may change though it stays the same key."""
+    return () if table.tells_keys_apart() else table.key

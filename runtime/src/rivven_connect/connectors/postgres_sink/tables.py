@@ -23,7 +23,7 @@ from rivven_connect.connectors.postgres_sink.catalog import (
 )
 from rivven_connect.connectors.postgres_sink.column_types import ANY, column_type
 from rivven_connect.connectors.postgres_sink.database import Database
-from rivven_connect.connectors.postgres_sink.faults import refusal
+from rivven_connect.connectors.postgres_sink.faults import TableChanged, refusal
 from rivven_connect.connectors.postgres_sink.values import text_of
 from rivven_connect.postgres import LONGEST_NAME_BYTES, quoted
 
@@ -95,10 +95,14 @@ class Table:
 
         Raises:
             Unfit: the table has too many columns.
+            TableChanged: somebody has dropped one meanwhile.
         """
         fields = list(fields)
         self._add(self._wanted(fields))
-        return {field: self._fields[field] for field in fields}
+        found = {field: self._fields[field] for field in fields}
+        if not self.columns.keys() >= set(found.values()):
+            raise TableChanged
+        return found
 
     def own(self, *columns: str) -> None:
         """Add columns of ours where the table lacks them."""

@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import ClassVar, TypeVar
 
 from rivven_connect import Batch, Checkpoint, ConfiguredCatalog, SourceEvent, WriteResult
+from rivven_connect._sqlite import translated
 from rivven_connect._tables.threads import SessionThread
 from rivven_connect.connectors.sqlite_sink._generated import SqliteSinkBase, SqliteSinkConfig
 from rivven_connect.connectors.sqlite_sink.database import (
     require_database,
     require_writable,
-    translated,
 )
 from rivven_connect.connectors.sqlite_sink.session import Session
 
@@ -62,7 +62,7 @@ class SqliteSink(SqliteSinkBase):
 
     async def write_transaction(self, config: SqliteSinkConfig, batch: Batch) -> WriteResult:
         """Write all events and the checkpoint in one transaction, or nothing."""
-        return await self._run(config, lambda session: session.write_transaction(batch))
+        return await self._thread.write_transaction(lambda: Session(config), batch)
 
     async def committed_checkpoint(
         self, config: SqliteSinkConfig, pipeline: str, sink: str
@@ -71,18 +71,9 @@ class SqliteSink(SqliteSinkBase):
         return await self._run(config, lambda session: session.committed_checkpoint(pipeline, sink))
 
     async def _run(self, config: SqliteSinkConfig, work: Callable[[Session], T]) -> T:
-        def translating(session: Session) -> T:
-            with translated(config.path):
-                return work(session)
-
-        return await self._thread.run(lambda: _opened(config), translating)
-
-
-def _opened(config: SqliteSinkConfig) -> Session:
-    with translated(config.path):
-        return Session(config)
+        return await self._thread.run(lambda: Session(config), work)
 
 
 def _checked(check: Callable[[Path], None], path: str) -> None:
-    with translated(path):
+    with translated(path, use="written"):
         check(Path(path))
