@@ -20,8 +20,8 @@ _MIB = 2**20
 class Limit:
     """The most that a figure of one command may be, other than its CPU in floors.
 
-    `figure` is `cpu` or `wall` (seconds), `peak` (MiB), `growth` (MiB above the floor's peak and
-    `less`), `cpu rise` or `peak rise` (in the median of the case's commands, per unit of work), or
+    `figure` is `cpu` or `wall` (seconds), `wall ratio` (in floors), `peak` (MiB), `growth` (MiB
+    above the floor's peak and `less`), `cpu rise` or `peak rise` (in the median of the case's commands, per unit of work), or
     `wall of first` (in the wall time of the case's first command).
     """
 
@@ -136,6 +136,7 @@ def _held(figure: str, value: float, most: float) -> Held:
 _FIGURES: Mapping[str, Callable[[Outcome], float]] = {
     "cpu": lambda one: one.ours.cpu_s,
     "wall": lambda one: one.ours.wall_s,
+    "wall ratio": lambda one: one.wall_ratio,
     "peak": lambda one: one.ours.peak_bytes / _MIB,
     "growth": lambda one: (one.ours.peak_bytes - one.floor.peak_bytes) / _MIB,
     "cpu rise": lambda one: one.ours.cpu_s / one.usual.cpu_s,
@@ -147,6 +148,7 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "ratio": ("{:.2f}", "<= {:g}"),
     "cpu": ("{:.1f} s CPU", "CPU <= {:g} s"),
     "wall": ("{:.1f} s wall", "wall <= {:g} s"),
+    "wall ratio": ("{:.2f} x wall", "wall <= {:g} x"),
     "peak": ("{:.0f} MiB", "<= {:g} MiB"),
     "growth": ("{:+.0f} MiB", "<= {:+g} MiB"),
     "cpu rise": _RISE,

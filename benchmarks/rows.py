@@ -1,9 +1,10 @@
-"""The rows of benchmarks.md: those that run, and those that wait for their connectors."""
+"""The rows of benchmarks.md."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+import changes
 import delivery
 import generation
 import memory
@@ -21,19 +22,10 @@ CASES: tuple[Case, ...] = (
     *generation.CASES,
     *memory.CASES,
     *delivery.CASES,
+    *changes.CASES,
     *webhooks.CASES,
     *scale.CASES,
 )
-
-
-def _later(name: str, work: str, floor: str, target: float) -> Case:
-    return Case(name, work, floor, lambda _folder: {}, target, missing=lambda: "not measured yet")
-
-
-LATER: tuple[Case, ...] = (
-    _later("W4", "260k PostgreSQL changes -> JSONL", "`pg_recvlogical` to a file", 3.0),
-)
-"""Rows that are not measured yet; the page lists them."""
 
 
 def select(only: str | None) -> Sequence[Case]:

@@ -74,7 +74,7 @@ def _arguments() -> argparse.Namespace:
 
 
 def _write_page() -> None:
-    page.write((*rows.CASES, *rows.LATER), kept_figures.load(rows.CASES))
+    page.write(rows.CASES, kept_figures.load(rows.CASES))
 
 
 def outcomes_of(case: Case, rounds: int, *, peers: bool = False) -> list[Outcome]:

@@ -226,14 +226,14 @@ def test_one_or_several_can_be_chosen() -> None:
 
 
 def test_every_row_has_one_id_and_the_page_names_it() -> None:
-    ids = [made.id for made in (*rows.CASES, *rows.LATER)]
+    ids = [made.id for made in rows.CASES]
     assert len(ids) == len(set(ids))
     text = (measure.ROOT / "docs" / "benchmarks.md").read_text(encoding="utf-8")
     assert {name for name in ids if f"B-{name} " not in text} == set()
 
 
 def test_what_is_written_between_the_markers_is_up_to_date() -> None:
-    known = (*rows.CASES, *rows.LATER)
+    known = rows.CASES
     before = page.PAGE.read_text(encoding="utf-8")
     assert page.rendered(before, known, kept_figures.load(rows.CASES)) == before
 
