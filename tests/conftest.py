@@ -37,6 +37,8 @@ SLOW_TESTS = (
     "test_memory_is_bounded_however_many_rows_there_are",
     "test_every_row_is_in_one_range",
     "test_a_crash_anywhere_repeats_no_range_that_was_finished",
+    "test_a_transactional_sink_has_each_record_once",
+    "test_a_hundred_streams_at_once",
     "test_a_crash_anywhere_reads_the_rest_of_the_ranges",
     "test_a_flush_that_is_tried_again_replaces_what_it_wrote",
     "test_a_large_object_is_whole_or_not_there",

@@ -102,6 +102,15 @@ async def test_left_alone_it_leaves_no_task_and_no_complaint(
     assert "never retrieved" not in caplog.text
 
 
+async def test_closed_while_the_page_ahead_waits_it_ends_at_once(api: HttpApi) -> None:
+    api.intercept = failing(9, "2", 503, **{"Retry-After": "100"})
+    async with asyncio.timeout(WAIT_S):
+        async with Pages(config_of(api), max_retries=5) as pages:
+            await anext(pages)
+            await until(lambda: len(api.requests) == 2)
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
 async def test_cancelled_while_it_waits_it_ends_at_once(api: HttpApi) -> None:
     config = config_of(api)
 

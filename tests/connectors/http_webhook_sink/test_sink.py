@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import contextlib
 from collections.abc import Sequence
@@ -33,7 +34,7 @@ from rivven_connect import (
 )
 from rivven_connect.connectors.http_webhook_sink import HttpWebhookSink
 
-from .webhook_kit import NOON, config_of, event, write
+from .webhook_kit import NOON, config_of, event, opened, write
 
 
 async def test_a_batch_is_an_array_of_envelopes() -> None:
@@ -310,6 +311,16 @@ async def test_a_page_that_repeats_what_was_sent_gives_no_secret_away() -> None:
     for canary in ("canary", base64.b64encode(b"me:canary-password").decode()):
         assert canary not in failed.error
         assert canary not in repr(config_of("http://h/", **values))
+
+
+@pytest.mark.parametrize(("keepalive_ms", "connections"), [(90_000, 1), (1, 2)])
+async def test_a_connection_is_kept_as_long_as_it_may(keepalive_ms: int, connections: int) -> None:
+    with serve(respond()) as server:
+        async with opened(server, keepalive_ms=keepalive_ms) as (sink, config):
+            await sink.write_batch(config, [event(1)])
+            await asyncio.sleep(0.05)  # time itself is what is tested
+            await sink.write_batch(config, [event(2)])
+    assert (server.connections, len(server.requests)) == (connections, 2)
 
 
 async def test_no_record_goes_where_a_redirect_leads() -> None:

@@ -31,7 +31,6 @@ class TestConfig(ConfigContract):
             "parts",
             "",
             {
-                "password": "not-a-real-password",
                 "tls": {"mode": "verify-full", "ca_file": "/etc/ssl/ca.pem"},
                 "tables": ["orders", "customers"],
                 "slot_name": "shop_orders",
@@ -39,7 +38,16 @@ class TestConfig(ConfigContract):
                 "connection_string": "postgresql://reader@db.example.com/shop",
             },
         ),
-        Accept("minimal", "", {"host": "db.example.com", "database": "shop", "user": "reader"}),
+        Accept(
+            "minimal",
+            "",
+            {
+                "host": "db.example.com",
+                "database": "shop",
+                "user": "reader",
+                "password": "not-a-real-password",
+            },
+        ),
         Accept("minimal", "/connection_string", "x"),
         Accept("parts", "/host", "x"),
         Accept("minimal", "/port", 5432.0),
@@ -115,11 +123,13 @@ class TestConfig(ConfigContract):
                 "connection_string": "postgresql://reader@db.example.com/shop",
                 "database": "shop",
                 "user": "reader",
+                "password": "not-a-real-password",
             },
             "require_together",
         ),
         Reject("parts", "/database", ABSENT, "require_together", at=""),
         Reject("parts", "/user", ABSENT, "require_together", at=""),
+        Reject("parts", "/password", ABSENT, "require_together", at=""),
         Reject("minimal", "/connection_string", 1, "type"),
         Reject("minimal", "/connection_string", True, "type"),
         Reject("minimal", "/connection_string", None, "type"),
@@ -238,5 +248,5 @@ class TestConfig(ConfigContract):
     )
     secrets = (
         Canary("minimal", "/connection_string", 'canary-1-@/+%"\n'),
-        Canary("minimal", "/password", 'canary-2-@/+%"\n'),
+        Canary("parts", "/password", 'canary-2-@/+%"\n'),
     )

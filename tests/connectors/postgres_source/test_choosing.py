@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -124,3 +126,17 @@ async def test_the_same_full_name_twice_is_refused(shop: Shop) -> None:
     )
     with pytest.raises(ConnectorError, match=r"two streams would be called 'a\.b\.c'"):
         await shop.discover()
+
+
+def test_without_the_driver_the_connector_loads_and_says_what_to_install() -> None:
+    code = (
+        "import asyncio, sys\n"
+        "sys.modules['psycopg'] = None\n"
+        "from rivven_connect import AnySource\n"
+        "from rivven_connect.connectors.postgres_source import PostgresSource\n"
+        "print(PostgresSource.spec().connector_type)\n"
+        "print(asyncio.run(AnySource(PostgresSource).check_raw({'connection_string': 'host=a'})))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("postgres\n")
+    assert "pip install 'rivven-connect[postgres]'" in done.stdout

@@ -350,14 +350,14 @@ async def test_a_single_csv_column_has_no_empty_lines(content: Content, configur
 async def test_cells_that_look_like_formulas_are_escaped_on_demand(
     content: Content, configured: Any
 ) -> None:
-    texts = ["=1+1", "+1", "-1", "@x", "\tx", "\rx", "'=", "x=1"]
+    texts = ["=1+1", "+1", "-1", "@x", "\tx", "\rx", "\nx", "'=", "x=1"]
     records = [{"=n": text, "m": -1} for text in texts]
     for escape in (False, True):
         config = configured(format="csv", prefix=str(escape), escape_formulas=escape)
         await written(config, batch(records))
     plain, escaped = (rows_of("x.csv", raw) for raw in content.all().values())
     assert [row["=n"] for row in plain] == texts
-    assert [row["'=n"] for row in escaped] == [f"'{text}" for text in texts[:6]] + texts[6:]
+    assert [row["'=n"] for row in escaped] == [f"'{text}" for text in texts[:7]] + texts[7:]
     assert {row["m"] for row in escaped} == {"-1"}
 
 

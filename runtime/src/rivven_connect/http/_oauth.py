@@ -121,7 +121,6 @@ def _granted(answer: HttpResponse) -> tuple[Secret, float]:
     token = found.get("access_token") if isinstance(found, dict) else None
     if not isinstance(token, str) or not token:
         raise ConnectorError.auth("the token endpoint answered without an access_token")
-    register_secret(token)
     kind = found.get("token_type", "bearer")
     if not isinstance(kind, str) or kind.lower() != "bearer":
         raise ConnectorError.auth("the token endpoint gave a token that is no bearer token")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 import msgspec
+import msgspec.structs
 
 from rivven_connect import ConnectorError, Json, JsonObject, StreamSpec, SyncMode
 from rivven_connect.connectors.http_source._generated.config import (
@@ -25,8 +25,7 @@ from rivven_connect.connectors.http_source.document import pointer_steps
 Pagination: TypeAlias = NoPages | PageNumbers | Offsets | CursorPages | LinkHeader | NextUrl
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """What one page is asked for with; `url` is relative to the API's, or absolute."""
 
     method: str
@@ -41,17 +40,16 @@ class Asked:
             ConnectorError: the body cannot take it.
         """
         if place == "query":
-            return dataclasses.replace(self, query={**self.query, name: _text(value)})
+            return msgspec.structs.replace(self, query={**self.query, name: _text(value)})
         body = {} if self.body is None else self.body
         if not isinstance(body, dict):
             raise ConnectorError.configuration(
                 f"parameter {name!r} cannot be put into a body that is no object; set place: query"
             )
-        return dataclasses.replace(self, body={**body, name: value})
+        return msgspec.structs.replace(self, body={**body, name: value})
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Endpoint:
+class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     """One stream of the API."""
 
     name: str

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 
 import msgspec
+import msgspec.structs
 
 from rivven_connect import ConnectorError, Json
 from rivven_connect.connectors.http_source._generated.config import (
@@ -111,7 +111,7 @@ class Paging:
             url = same_origin_url(page.answer.url, link)
         except ConnectorError as error:
             raise self._error(error.message) from None
-        return dataclasses.replace(self.asked, url=url, query={})
+        return msgspec.structs.replace(self.asked, url=url, query={})
 
     def _error(self, text: str) -> ConnectorError:
         return ConnectorError.configuration(f"stream {self.endpoint.name!r}: {text}")

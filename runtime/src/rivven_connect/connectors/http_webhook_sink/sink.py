@@ -100,7 +100,7 @@ class HttpWebhookSink(HttpWebhookSinkBase):
     ) -> WriteResult:
         """Do what `write_batch` does, of records that the engine has encoded where that is enough."""
         outcomes = Outcomes()
-        load = self._load_of_lines(batches) if self.takes == "json" else None
+        load = self._load_of_lines(config, batches) if self.takes == "json" else None
         if load is None:
             events = [event for batch in batches for event in batch.events()]
             load = self._load_of_events(config, events, outcomes)
@@ -127,22 +127,26 @@ class HttpWebhookSink(HttpWebhookSinkBase):
                 places.append(place)
                 records.append(record)
                 urls.append(url)
+        reader = self._reader(config, len(places))
         sent = events if len(places) == len(events) else [events[place] for place in places]
         return Load(
             places=places,
             records=records,
             urls=urls if template.names else None,
-            keys=None if self._keys is None else self._keys.of_events(sent),
+            keys=None if reader is None else reader.of_events(sent),
             events=sent,
         )
 
-    def _load_of_lines(self, batches: Sequence[EventBatch]) -> Load | None:
+    def _load_of_lines(
+        self, config: HttpWebhookSinkConfig, batches: Sequence[EventBatch]
+    ) -> Load | None:
         """Take the records as they are encoded; None where their events have to be looked at."""
         template = self._template
         records: list[bytes] = []
         urls: list[str] = []
-        keys = self._keys.of_batches(batches) if self._keys is not None else None
-        if self._keys is not None and keys is None:
+        reader = self._reader(config, sum(map(len, batches)))
+        keys = reader.of_batches(batches) if reader is not None else None
+        if reader is not None and keys is None:
             return None
         for batch in batches:
             records += batch.lines().split(b"\n")
@@ -159,6 +163,11 @@ class HttpWebhookSink(HttpWebhookSinkBase):
             urls=urls if template.names else None,
             keys=keys,
         )
+
+    def _reader(self, config: HttpWebhookSinkConfig, count: int) -> KeyReader | None:
+        """Return what reads keys, if so many records are more than one request."""
+        is_one = count <= config.batch_size and not self._template.names
+        return None if is_one else self._keys
 
     def _require_sender(self) -> Sender:
         if self._sender is None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import psycopg
 
 _PAGE_BYTES = 1024 * 1024
-_CHUNK_ROWS = 4
+_CHUNK_ROWS = 2
 """Rows that libpq holds at once; with more, nothing is faster, and large rows take more memory."""
 _CHUNKS_SINCE = 170_000
 """The version of libpq from which it gives more than one row at once."""
@@ -51,15 +51,12 @@ class RowReader:
         Raises:
             ConnectorError: one of this failed.
         """
-        from psycopg.types.string import ByteaBinaryLoader  # noqa: PLC0415  # optional: an extra
-
         with self._lock, translated(self._doing):
             if self._closed:
                 return
             self._connection = connection = connect(self._settings)
             connection.execute(b"BEGIN READ ONLY")
-            # The texts as they are: decoded here, many at once.
-            connection.adapters.register_loader("json", ByteaBinaryLoader)
+            _take_json_as_it_is(connection)
             self._selection = selection
             self._rows = connection.cursor().stream(
                 selection.sql.encode(), selection.values, binary=True, size=_chunk_rows()
@@ -133,6 +130,13 @@ class RowReader:
                 left = selection.left(row) if selection.left else None
                 parts.append(Page([row], cursor=left, size=len(text)))
         return parts
+
+
+def _take_json_as_it_is(connection: psycopg.Connection[Any]) -> None:
+    """Leave JSON as bytes: it is decoded here, many rows at once."""
+    from psycopg.types.string import ByteaBinaryLoader  # noqa: PLC0415  # optional: an extra
+
+    connection.adapters.register_loader("json", ByteaBinaryLoader)
 
 
 def _chunk_rows() -> int:

@@ -14,7 +14,7 @@ from rivven_connect._json import UNENCODABLE, encode_json, encode_lines
 MOST_COLUMNS = 2_000
 """Of a CSV file: each row has a cell for each of them, so that rows of other fields each would explode."""
 
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 _GZIP_LEVEL, _ZSTD_LEVEL = 6, 3
 
 Encode = Callable[[], bytes]

@@ -68,7 +68,7 @@ class PostgresCdcSourceConfig(SourceConfig):
 
     _rules = (
         require_one("connection_string", "host"),
-        require_together("host", "database", "user"),
+        require_together("host", "database", "user", "password"),
     )
 
     connection_string: Annotated[Secret | None, SecretText(min_length=1), NotNull()] = None

@@ -174,7 +174,7 @@ class S3SinkConfig(SinkConfig):
     """Seconds after which an object is written although it is not full."""
 
     escape_formulas: Boolean = False
-    """Put an apostrophe before CSV cells that a spreadsheet would take for a formula: texts that start with `=`, `+`, `-`, `@`, a tab or a carriage return."""
+    """Put an apostrophe before CSV cells that a spreadsheet would take for a formula: texts that start with `=`, `+`, `-`, `@`, a tab or a line break."""
 
     s3: S3 = Default(S3)
     """Settings of s3. Without keys, credentials come from the environment as in AWS's own tools: its variables, a web identity, a container's or a machine's role."""
