@@ -36,6 +36,13 @@ $(VENV)/.synced: uv.lock pyproject.toml runtime/pyproject.toml generator/pyproje
 quickstart: $(VENV)/.synced  ## scaffold, generate, test and run a connector on this repository's history
 	@$(BIN)/python examples/git-commits/quickstart.py
 
+EXAMPLES := $(patsubst examples/%/play.py,example-%,$(wildcard examples/*/play.py))
+.PHONY: examples $(EXAMPLES)
+examples: $(EXAMPLES)  ## play every example on loopback services (or one: make example-http-to-sqlite)
+
+$(EXAMPLES): example-%: $(VENV)/.synced
+	@$(BIN)/python examples/$*/play.py
+
 test: $(VENV)/.synced  ## all tests
 	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup
 
@@ -56,7 +63,7 @@ lint: $(VENV)/.synced
 
 types: $(VENV)/.synced
 	@$(BIN)/mypy
-	@set -e; for file in tests/*/conftest.py; do $(BIN)/mypy --no-error-summary "$$file"; done
+	@set -e; for file in tests/*/conftest.py tests/connectors/tables/conftest.py; do $(BIN)/mypy --no-error-summary "$$file"; done
 
 imports: $(VENV)/.synced
 	@$(BIN)/lint-imports

@@ -20,8 +20,9 @@ _MIB = 2**20
 class Limit:
     """The most that a figure of one command may be, other than its CPU in floors.
 
-    `figure` is `cpu` or `wall` (seconds), `peak` (MiB), `growth` (MiB above the floor's peak and
-    `less`), or `cpu rise` or `peak rise` (in the median of the case's commands, per unit of work).
+    `figure` is `cpu` or `wall` (seconds), `wall ratio` (in floors), `peak` (MiB), `growth` (MiB
+    above the floor's peak and `less`), `cpu rise` or `peak rise` (in the median of the case's commands, per unit of work), or
+    `wall of first` (in the wall time of the case's first command).
     """
 
     command: str
@@ -34,7 +35,8 @@ class Limit:
 class Case:
     """One row of benchmarks.md.
 
-    `build` makes the commands in an empty folder: `floor`, and under any other name ours. `target`
+    `build` makes the commands in an empty folder: `floor`, and under any other name ours. Where each
+    command has a floor of its own, these are called like `floor: NAME`. `target`
     is for CPU in floors, of all but the `beside` commands, which are shown for comparison. `peers`
     makes the same work of other tools. `missing` says why the case cannot run here, if so. With
     `curve`, the commands are points, named like `1,000 records`, and their units the work.
@@ -68,13 +70,14 @@ class Held:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one command took, beside the floor of the same run and the case's median command."""
+    """What one command took, beside its floor of the same run, the case's median command and the first."""
 
     case: Case
     name: str
     ours: Usage
     floor: Usage
     usual: Usage
+    first: Usage
 
     @property
     def is_peer(self) -> bool:
@@ -119,7 +122,10 @@ def outcomes(case: Case, usages: Mapping[str, tuple[Usage, Usage]]) -> list[Outc
     """Return the outcomes of commands, each with the floor of its run; all are per unit of work."""
     own = [ours for name, (ours, _) in usages.items() if not name.startswith(PEER)]
     usual = median(own or [ours for ours, _ in usages.values()])
-    return [Outcome(case, name, ours, floor, usual) for name, (ours, floor) in usages.items()]
+    first = next(iter(usages.values()))[0]
+    return [
+        Outcome(case, name, ours, floor, usual, first) for name, (ours, floor) in usages.items()
+    ]
 
 
 def _held(figure: str, value: float, most: float) -> Held:
@@ -130,18 +136,22 @@ def _held(figure: str, value: float, most: float) -> Held:
 _FIGURES: Mapping[str, Callable[[Outcome], float]] = {
     "cpu": lambda one: one.ours.cpu_s,
     "wall": lambda one: one.ours.wall_s,
+    "wall ratio": lambda one: one.wall_ratio,
     "peak": lambda one: one.ours.peak_bytes / _MIB,
     "growth": lambda one: (one.ours.peak_bytes - one.floor.peak_bytes) / _MIB,
     "cpu rise": lambda one: one.ours.cpu_s / one.usual.cpu_s,
     "peak rise": lambda one: one.ours.peak_bytes / one.usual.peak_bytes,
+    "wall of first": lambda one: one.ours.wall_s / one.first.wall_s,
 }
 _RISE = "{:.2f} x median", "<= {:g} x median"
 _WORDS: Mapping[str, tuple[str, str]] = {
     "ratio": ("{:.2f}", "<= {:g}"),
     "cpu": ("{:.1f} s CPU", "CPU <= {:g} s"),
     "wall": ("{:.1f} s wall", "wall <= {:g} s"),
+    "wall ratio": ("{:.2f} x wall", "wall <= {:g} x"),
     "peak": ("{:.0f} MiB", "<= {:g} MiB"),
     "growth": ("{:+.0f} MiB", "<= {:+g} MiB"),
     "cpu rise": _RISE,
     "peak rise": _RISE,
+    "wall of first": ("{:.2f} x wall of first", "<= {:g} x wall of first"),
 }

@@ -74,7 +74,7 @@ def _arguments() -> argparse.Namespace:
 
 
 def _write_page() -> None:
-    page.write((*rows.CASES, *rows.LATER), kept_figures.load(rows.CASES))
+    page.write(rows.CASES, kept_figures.load(rows.CASES))
 
 
 def outcomes_of(case: Case, rounds: int, *, peers: bool = False) -> list[Outcome]:
@@ -93,8 +93,16 @@ def outcomes_of(case: Case, rounds: int, *, peers: bool = False) -> list[Outcome
         for name, usage in usages.items()
         if name not in started
     }
-    floor = units.pop(FLOOR)
-    return outcomes(case, {name: (ours, floor) for name, ours in units.items()})
+    floors = {name: units.pop(name) for name in list(units) if _is_floor(name)}
+    pairs = {
+        name: (ours, floors.get(f"{FLOOR}: {name}") or floors[FLOOR])
+        for name, ours in units.items()
+    }
+    return outcomes(case, pairs)
+
+
+def _is_floor(name: str) -> bool:
+    return name == FLOOR or name.startswith(f"{FLOOR}: ")
 
 
 def without_start(usage: Usage, started: Usage | None) -> Usage:

@@ -67,7 +67,7 @@ class PostgresServer:
 
     def create(self) -> None:
         """Make the cluster; does not start it."""
-        self._run(
+        self.run_program(
             "initdb",
             "-D",
             str(self._data),
@@ -110,7 +110,7 @@ class PostgresServer:
     def stop(self, mode: StopMode = "fast") -> None:
         """Stop it; `immediate` is a crash, after which it recovers at its next start."""
         if self._process is not None and self._process.poll() is None:
-            self._run("pg_ctl", "stop", "-D", str(self._data), "-m", mode, "-w")
+            self.run_program("pg_ctl", "stop", "-D", str(self._data), "-m", mode, "-w")
             self._process.wait()
         self._process = None
 
@@ -121,7 +121,7 @@ class PostgresServer:
 
     def run_sql(self, statement: str, database: str = "postgres") -> str:
         """Run SQL through `psql`; return what it prints, a row a line and fields with `|` between."""
-        return self._run(
+        return self.run_program(
             "psql", "-XqAt", "-v", "ON_ERROR_STOP=1", "-d", self.dsn_of(database), "-c", statement
         )
 
@@ -149,7 +149,12 @@ class PostgresServer:
         )
         self.run_sql(f'DROP DATABASE "{name}" WITH (FORCE)')
 
-    def _run(self, program: str, *arguments: str) -> str:
+    def run_program(self, program: str, *arguments: str) -> str:
+        """Run one of PostgreSQL's own programs; return what it prints.
+
+        Raises:
+            RuntimeError: it failed; with what it said.
+        """
         done = subprocess.run(
             [self.program(program), *arguments],
             cwd=self.folder,

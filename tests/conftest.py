@@ -28,6 +28,21 @@ SLOW_MODULES = (
     "test_limits",
 )
 SLOW_TESTS = (
+    "test_f12_a_restart_of_the_server_in_mid_read_loses_nothing",
+    "test_f34_killed_among_ties_a_pipeline_loses_nothing",
+    "test_f34_ties_survive_a_stop_anywhere",
+    "test_hostile_names_of_tables",
+    "test_memory_is_bounded_however_many_rows_there_are",
+    "test_every_row_is_in_one_range",
+    "test_a_crash_anywhere_repeats_no_range_that_was_finished",
+    "test_a_transactional_sink_has_each_record_once",
+    "test_a_hundred_streams_at_once",
+    "test_a_crash_anywhere_reads_the_rest_of_the_ranges",
+    "test_a_flush_that_is_tried_again_replaces_what_it_wrote",
+    "test_a_large_object_is_whole_or_not_there",
+    "test_more_objects_than_a_page_of_the_list",
+    "test_a_bomb_stops_the_run",
+    "test_what_is_written_is_read",
     "test_every_mask_of_outcomes_on_a_batch_of_six",
     "test_killed_in_the_middle_a_replay_is_finished_by_the_next_one",
     "test_f31_a_hang_ends_the_process_while_liveness_answers",
@@ -39,6 +54,11 @@ SLOW_TESTS = (
     "test_a_cursor_says_the_same_of_columns_and_of_rows",
     "test_the_same_bytes_from_any_hash_seed_in_any_folder",
     "test_killed_again_and_again_a_pipeline_loses_nothing",
+    "test_a_further_attempt_is_signed_anew",
+    "test_f8_every_mask_of_outcomes_of_a_whole_batch",
+    "test_what_a_crashed_writer_has_begun_is_not_read",
+    "test_what_python_writes_is_read_back",
+    "test_wide_rows_come_few_at_a_time",
 )
 
 

@@ -75,6 +75,18 @@ def test_a_process_is_charged_for_what_it_waits_for(tmp_path: Path) -> None:
     assert whole.peak_bytes > 2**20
 
 
+def test_each_command_may_have_a_floor_of_its_own(tmp_path: Path) -> None:
+    """And its wall time may be held against that of the first one."""
+    work = [sys.executable, "-c", "sum(i * i for i in range(100_000))"]
+    commands = {name: Command(work, tmp_path) for name in ("floor: a", "a", "floor: b", "b")}
+    limits = (Limit("b", "wall of first", 100),)
+    found = run.outcomes_of(Case("W9", "work", "a floor", lambda _: commands, limits=limits), 5)
+    assert [one.name for one in found] == ["a", "b"]
+    assert found[0].floor != found[1].floor
+    assert found[1].first == found[0].ours
+    assert [held.target for held in found[1].held] == ["<= 100 x wall of first"]
+
+
 def test_a_process_that_fails_is_no_figure(tmp_path: Path) -> None:
     with pytest.raises(measure.BenchmarkFailed, match="exit 3"):
         measure.run_once(Command([sys.executable, "-c", "raise SystemExit(3)"], tmp_path))
@@ -214,14 +226,14 @@ def test_one_or_several_can_be_chosen() -> None:
 
 
 def test_every_row_has_one_id_and_the_page_names_it() -> None:
-    ids = [made.id for made in (*rows.CASES, *rows.LATER)]
+    ids = [made.id for made in rows.CASES]
     assert len(ids) == len(set(ids))
     text = (measure.ROOT / "docs" / "benchmarks.md").read_text(encoding="utf-8")
     assert {name for name in ids if f"B-{name} " not in text} == set()
 
 
 def test_what_is_written_between_the_markers_is_up_to_date() -> None:
-    known = (*rows.CASES, *rows.LATER)
+    known = rows.CASES
     before = page.PAGE.read_text(encoding="utf-8")
     assert page.rendered(before, known, kept_figures.load(rows.CASES)) == before
 

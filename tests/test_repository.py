@@ -16,8 +16,8 @@ GENERATOR = ROOT / "generator/src/rivven_generator"
 CONNECTORS = RUNTIME / "connectors"
 LONGEST_MODULE = 400
 LONGEST_TEST_MODULE = 800
-GENERIC = frozenset({"filter", "insert", "rename", "stdout", "timestamp"})
-"""Built-ins that are named after an ordinary word, which code may use for other things."""
+GENERIC = frozenset({"filter", "http", "insert", "rename", "s3", "stdout", "timestamp"})
+"""Built-ins that are named after an ordinary word or a protocol, which code may use for other things."""
 
 _SOMEBODY = r"(?<![\w.~$}/-])/(?:home|Users)/(?!me/|you/)[\w.-]+/"
 _MACHINE_PATH = re.compile(f"{_SOMEBODY}|{re.escape(str(ROOT))}/")

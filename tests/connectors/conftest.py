@@ -52,21 +52,23 @@ async def read_source(
     found = Read()
     await source.open(config)
     items = source.read(config, chosen, State({name: state}) if state else None)
-    async for item in items:
-        if isinstance(item, Poison):
-            found.poison.append(item)
-            continue
-        if isinstance(item, EventBatch):
-            found.batches.append(item)
-            found.events += item.events()
-        else:
-            found.events.append(item)
-        if item.state is not None:
-            found.states.append((len(found.events), item.state))
-        if limit is not None and len(found.events) >= limit:
-            break
-    await items.aclose()  # type: ignore[attr-defined]  # the built-ins' readings are generators
-    await source.close()
+    try:
+        async for item in items:
+            if isinstance(item, Poison):
+                found.poison.append(item)
+                continue
+            if isinstance(item, EventBatch):
+                found.batches.append(item)
+                found.events += item.events()
+            else:
+                found.events.append(item)
+            if item.state is not None:
+                found.states.append((len(found.events), item.state))
+            if limit is not None and len(found.events) >= limit:
+                break
+    finally:
+        await items.aclose()  # type: ignore[attr-defined]  # the built-ins' readings are generators
+        await source.close()
     return found
 
 

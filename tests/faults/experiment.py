@@ -38,6 +38,8 @@ class SinkKind:
     """What the sink holds, in its own order; also while it is half-written."""
     checkpoint: Callable[[Path], dict[str, Any]] | None = None
     """Stream -> state, as a sink that commits checkpoints has it; there it wins over the store's."""
+    ordered: bool = True
+    """Whether it keeps the order of records with different keys."""
     service: Callable[[Path], AbstractContextManager[str]] | None = None
     """Runs what it writes to for the length of a block; its address takes the place of `URL` above."""
 
@@ -219,6 +221,7 @@ class Experiment:
                 kind.name: Sunk(
                     keys=kind.keys(self.folder),
                     level=kind.level,
+                    ordered=kind.ordered,
                     dead_letters=self._letters(f"{kind.name}-letters.jsonl"),
                 )
                 for kind in self.sinks

@@ -17,6 +17,8 @@ EXPERIMENTS: Mapping[str, str] = {
     "M1": "SIGKILL at each of the 12 steps, at its first, second and a later time, for each sink",
     "M2": "SIGKILL again and again at random moments of one run, until it is through",
     "M3": "a slow sink behind a fast source, records of 1 B to 8 MiB",
+    "M4": "an HTTP server that misbehaves in mid-run and then heals, in each of its ways",
+    "M5": "a PostgreSQL that is restarted in the middle of the snapshot, of a transaction and of the stream, that loses the slot, its log or falls back to an older copy; a pipeline that is killed while it reads changes of pgbench",
     "M6": "a simulated clock, scheduler, store and network, from seeds",
     "M8": "an error at each operation on the state database",
     "M9": "flipped bits, cut and older copies of the state database",

@@ -35,6 +35,8 @@ class Sunk:
     keys: Sequence[Key]
     level: Level = Level.L1
     dead_letters: Sequence[Key] = ()
+    ordered: bool = True
+    """Whether it promises an order among records of different keys."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -201,7 +203,8 @@ def _checkpoints_only_move_on(evidence: Evidence) -> Iterator[str]:
 
 def _order_is_kept(evidence: Evidence) -> Iterator[str]:
     """I6: in each partition new records come in order; only a crash may go back to older ones."""
-    for name, sink in evidence.sinks.items():
+    ordered = {name: sink for name, sink in evidence.sinks.items() if sink.ordered}
+    for name, sink in ordered.items():
         seen: set[Key] = set()
         newest: dict[str, int] = {}
         last: dict[str, int] = {}

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import csv
 import dataclasses
+import gzip
 import json
 import subprocess
 import sys
@@ -11,9 +13,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import obstore
+import pyarrow as pa
 import pyarrow.parquet as pq
 from databases import PLACE, connected, database_of
 from experiment import SinkKind, key_of, lines_of, opened
+from obstore.store import LocalStore
 from oracle import Key, Level
 
 RECEIVER = Path(__file__).with_name("webhook_receiver.py")
@@ -37,6 +42,14 @@ def receiver_of(folder: Path, *, reset_every: int = 0) -> Iterator[str]:
 
 def _from_lines(folder: Path) -> list[Key]:
     return [key_of(row["k"]) for row in lines_of(folder / "out.jsonl")]
+
+
+def _from_csv(folder: Path) -> list[Key]:
+    """Return the rows of the file; one that a kill cut off does not count."""
+    path = folder / "out.csv"
+    content = path.read_bytes() if path.exists() else b""
+    whole = content[: content.rfind(b"\n") + 1].decode()
+    return [key_of(row["k"]) for row in csv.DictReader(whole.splitlines())]
 
 
 def _from_paced(folder: Path) -> list[Key]:
@@ -68,6 +81,28 @@ def _from_files(folder: Path) -> list[Key]:
         for path in sorted(folder.glob("lake/*/*.parquet"), key=lambda path: path.name)
         for key in pq.read_table(path, columns=["k"]).column("k").to_pylist()
     ]
+
+
+def _from_objects(folder: Path) -> list[Key]:
+    """Return the records of all objects, in the order of their making."""
+    if not (folder / "objects").exists():
+        return []
+    store = LocalStore(folder)
+    names = [meta["path"] for page in obstore.list(store, "objects") for meta in page]
+    names.sort(key=lambda name: name.rpartition("/")[2])
+    return [
+        key_of(row["k"])
+        for name in names
+        for row in rows_of_object(name, obstore.get(store, name).bytes().to_bytes())
+    ]
+
+
+def rows_of_object(name: str, content: bytes) -> list[dict[str, Any]]:
+    """Return the records of an object; one that is not whole is an error."""
+    if name.endswith(".parquet"):
+        rows: list[dict[str, Any]] = pq.read_table(pa.BufferReader(content)).to_pylist()
+        return rows
+    return [json.loads(line) for line in gzip.decompress(content).splitlines()]
 
 
 def _checkpoint_of_database(folder: Path) -> dict[str, Any]:
@@ -114,6 +149,12 @@ JSONL = SinkKind(
     level=Level.L1,
     block={"connector": "jsonl", "config": {"path": "out.jsonl"}, "batch": _BATCH},
     keys=_from_lines,
+)
+CSV = SinkKind(
+    name="csv",
+    level=Level.L1,
+    block={"connector": "csv", "config": {"path": "out.csv"}, "batch": _BATCH},
+    keys=_from_csv,
 )
 SQLITE_UPSERT = SinkKind(
     name="sqlite_upsert",
@@ -180,6 +221,33 @@ HTTP = SinkKind(
     keys=_from_receiver,
     service=receiver_of,
 )
+HTTP_AT_ONCE = dataclasses.replace(
+    HTTP,
+    name="http_at_once",
+    block={
+        "connector": "http-webhook",
+        "config": {"url": "URL", "batch_size": 3, "max_concurrency": 4},
+        "batch": _BATCH,
+    },
+    ordered=False,
+)
+_FOLDER = {"provider": "local", "bucket": "objects", "local": {"root": "."}}
+S3_JSONL = SinkKind(
+    name="s3_jsonl",
+    level=Level.L1,
+    block={
+        "connector": "s3",
+        "config": {**_FOLDER, "format": "jsonl", "compression": "gzip"},
+        "batch": _BATCH,
+    },
+    keys=_from_objects,
+)
+S3_PARQUET = SinkKind(
+    name="s3_parquet",
+    level=Level.L1,
+    block={"connector": "s3", "config": {**_FOLDER, "format": "parquet"}, "batch": _BATCH},
+    keys=_from_objects,
+)
 PACED = SinkKind(
     name="paced",
     level=Level.L1,
@@ -188,12 +256,15 @@ PACED = SinkKind(
 )
 MATRIX = (
     JSONL,
+    CSV,
     PARQUET,
     SQLITE_UPSERT,
     SQLITE_TRANSACTIONAL,
     POSTGRES_UPSERT,
     POSTGRES_TRANSACTIONAL,
     HTTP,
+    S3_JSONL,
+    S3_PARQUET,
 )
 
 

@@ -5,23 +5,30 @@ from __future__ import annotations
 import json
 import random
 import socket
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
+from canary_configs import (
+    CONNECTORS,
+    SPECIAL,
+    Subject,
+    aimed,
+    option_of,
+    secret_options,
+    secret_paths,
+    subjects,
+)
 from canary_kit import Place, canary, variants
 from figures import Record
 from http_kit import Answer, echo, raw, respond, serve
-from sizes import size
+from sizes import FULL
 
-from rivven_connect._installed import Located, installed
-from rivven_connect._schema_walk import is_write_only, schemas_at
+from rivven_connect._installed import installed
 
 KIT = Path(__file__).parent / "kit"
-CONNECTORS = Path(__file__).parents[2] / "runtime" / "src" / "rivven_connect" / "connectors"
 
 ANSWERS: Mapping[str, Answer] = {
     "ok": respond(200),
@@ -30,23 +37,16 @@ ANSWERS: Mapping[str, Answer] = {
     "refused": echo(400),
     "echo": echo(500),
     "timeout": raw(b"", then="wait"),
+    "reset": raw(b"", then="reset"),
+    "gone": respond(200),
     "crash": respond(200),
     "state": respond(200),
     "names": respond(200),
     "sigterm": respond(200),
 }
-"""What goes wrong, and what the other side answers then."""
+"""What goes wrong, and what the other side answers then; where it is `gone`, nobody does."""
 EXIT_CODES = {"ok": 0, "bad": 2, "auth": 3, "echo": 3, "crash": 3, "state": 4, "sigterm": 0}
 """How `run` ends with the source of the kit: proof that what was meant to go wrong did."""
-
-
-@dataclass(frozen=True)
-class Subject:
-    """One config of one connector that holds secrets; `located` None is the kit's own source."""
-
-    name: str
-    located: Located | None
-    config: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -61,75 +61,51 @@ class Scenario:
         return f"{self.subject.name}-{self.condition}{'-debug' * self.debug}"
 
 
-def secret_paths(schema: Any, config: Any) -> list[tuple[Any, ...]]:
-    """Return where a config has a value that its schema calls secret."""
-    found: list[tuple[Any, ...]] = []
-
-    def walk(value: Any, path: tuple[Any, ...]) -> None:
-        children: Iterable[tuple[Any, Any]] = ()
-        if isinstance(value, dict | list):
-            children = value.items() if isinstance(value, dict) else enumerate(value)
-        for step, one in children:
-            walk(one, (*path, step))
-        if path and is_write_only(schemas_at(schema, config, path)):
-            found.append(path)
-
-    walk(config, ())
-    return found
-
-
-def secret_options(schema: Any) -> int:
-    """Count the places of a schema that are secret."""
-    if isinstance(schema, list):
-        return sum(map(secret_options, schema))
-    if not isinstance(schema, dict):
-        return 0
-    return (schema.get("writeOnly") is True) + sum(map(secret_options, schema.values()))
-
-
-def built_in() -> Iterator[Subject]:
-    """Yield each valid config of a manifest that sets a secret option."""
-    for located in installed():
-        folder = CONNECTORS / f"{located.name.replace('-', '_')}_{located.kind}"
-        if not (folder / "connector.yaml").is_file():
-            continue
-        manifest = yaml.safe_load((folder / "connector.yaml").read_text(encoding="utf-8"))
-        configs = {**manifest.get("tests", {}).get("valid", {})}
-        for row in manifest.get("tests", {}).get("cases", []):
-            configs[row["name"]] = row.get("config", {})
-        schema = located.spec().get("config_schema", {})
-        for name, config in configs.items():
-            if secret_paths(schema, config):
-                yield Subject(f"{located.name}-{name}", located, config)
-
-
 OWN = Subject("kit", None, {"token": ""})
-SUBJECTS = (OWN, *built_in())
+SUBJECTS = (OWN, *subjects())
 NEEDS_THE_KIT = {"crash", "state", "names", "sigterm"}
+OF_CONNECTIONS = {"reset", "gone"}
 SCENARIOS = [
     Scenario(subject, condition, debug)
     for subject in SUBJECTS
     for condition in ANSWERS
     for debug in (False, True)
-    if subject is OWN or condition not in NEEDS_THE_KIT
+    if condition not in (OF_CONNECTIONS if subject is OWN else NEEDS_THE_KIT)
 ]
-CHOSEN = sorted(random.Random(4).sample(SCENARIOS, size(len(SCENARIOS))), key=str)
+
+
+def chosen() -> list[Scenario]:
+    """Return all scenarios, or one of each connector and some of the kit's own source."""
+    if FULL:
+        return SCENARIOS
+    draw = random.Random(4)
+    by_connector: dict[str, list[Scenario]] = {}
+    for one in SCENARIOS:
+        located = one.subject.located
+        name = f"{located.kind}:{located.name}" if located else ""
+        by_connector.setdefault(name, []).append(one)
+    own = by_connector.pop("")
+    return [*draw.sample(own, 3), *map(draw.choice, by_connector.values())]
+
+
+CHOSEN = sorted(chosen(), key=str)
 
 
 def test_each_secret_option_of_each_connector_has_a_canary() -> None:
-    """A new one joins by an example in its manifest's `tests`."""
+    """A new one joins by being installed."""
     for located in installed():
         schema = located.spec().get("config_schema", {})
         folder = CONNECTORS / f"{located.name.replace('-', '_')}_{located.kind}"
         if not folder.is_dir():
             continue
+        configs = [subject.config for subject in SUBJECTS if subject.located == located]
         covered = {
-            tuple("" if isinstance(step, int) else step for step in path)
-            for subject in SUBJECTS
-            if subject.located == located
-            for path in secret_paths(schema, subject.config)
+            option
+            for config in configs
+            for path in secret_paths(schema, config)
+            if (option := option_of(schema, config, path))
         }
-        assert len(covered) >= secret_options(schema), located.name
+        assert covered == set(secret_options(schema)), located.name
     assert len(SUBJECTS) > 5
 
 
@@ -190,21 +166,30 @@ class Writer:
         self.given.add(path)
         return f"${{file:{path}}}"
 
+    def special(self, name: str, made: Callable[[str, str], str]) -> str:
+        """Return a reference to what is made of a new secret; both must stay hidden."""
+        inner = canary(f"{self.scenario} {name}")
+        self.secrets[name] = inner
+        self.env["SECRET_MADE"] = made(inner, self.url)
+        self.secrets[f"all of {name}"] = self.env["SECRET_MADE"]
+        return "${env:SECRET_MADE}"
+
     def filled(self, subject: Subject) -> dict[str, Any]:
         """Return the config with canaries for its secrets, and our server for its addresses."""
         assert subject.located is not None
         schema = subject.located.spec()["config_schema"]
-        config = json.loads(json.dumps(subject.config))
+        config = aimed(schema, subject.config, self.url)
         for path in secret_paths(schema, config):
-            holder = config
+            holder: Any = config
             for step in path[:-1]:
                 holder = holder[step]
             breaks = path[-1] == "password"  # a line break is not legal in a header
-            holder[path[-1]] = self.secret("/".join(map(str, path)), line_break=breaks)
-        for key, value in config.items():
-            if isinstance(value, str) and value.startswith("http"):
-                config[key] = self.url
-        return {**config, **({"timeout_ms": 300} if "timeout_ms" in config else {})}
+            name = "/".join(map(str, path))
+            if path[-1] in SPECIAL and self.scenario.condition != "refused":
+                holder[path[-1]] = self.special(name, SPECIAL[path[-1]])
+            else:
+                holder[path[-1]] = self.secret(name, line_break=breaks)
+        return config
 
     def pipeline(self, connector: str, config: dict[str, Any]) -> dict[str, Any]:
         kind, _, name = connector.partition(":")
@@ -282,7 +267,9 @@ def reads(command: tuple[str, ...]) -> bool:
 @pytest.mark.parametrize("scenario", CHOSEN, ids=str)
 def test_no_command_shows_a_secret(scenario: Scenario, tmp_path: Path, figures: Record) -> None:
     with serve(ANSWERS[scenario.condition]) as server:
-        writer = Writer(tmp_path, scenario, server.url)
+        gone = f"http://127.0.0.1:{free_port()}/"
+        url = gone if scenario.condition == "gone" else server.url
+        writer = Writer(tmp_path, scenario, url)
         connector = writer.write()
         place = Place(tmp_path, env=writer.env, given=frozenset(writer.given))
         for command in commands(connector, scenario.condition):

@@ -11,7 +11,7 @@ import pytest
 from experiment import Experiment, Numbers, SinkKind
 from figures import Record
 from oracle import Level, lost, repeated, violations
-from sink_kinds import MATRIX, address_for
+from sink_kinds import HTTP_AT_ONCE, MATRIX, address_for
 from sizes import FULL
 
 from rivven_connect._failpoints import POINTS
@@ -61,6 +61,17 @@ def test_f1_f2_f3_f4_killed_at_any_step_nothing_is_lost(
         most_allowed=evidence.window,
         states_opened=len(run.snapshots) - 1,
     )
+
+
+@pytest.mark.parametrize("point", ["before_write", "after_write", "after_flush", "after_commit"])
+def test_f2_f3_killed_with_requests_at_once_nothing_is_lost(tmp_path: Path, point: str) -> None:
+    """Which of the requests had arrived, nobody knows; all are sent again."""
+    with address_for(HTTP_AT_ONCE, tmp_path / "run") as url:
+        run = Experiment(tmp_path / "run", source(), [HTTP_AT_ONCE], url=url)
+        assert run.run(f"{point}=kill@2") == -9
+        assert run.run() == 0, run.errors()
+        assert run.is_through()
+        assert run.verdict() == []
 
 
 @pytest.mark.parametrize("late", [False, True], ids=["prompt", "late"])

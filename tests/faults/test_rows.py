@@ -17,7 +17,6 @@ import pytest
 
 TESTS = Path(__file__).resolve().parents[1]
 ROWS: Mapping[str, range] = {"f": range(1, 38), "h": range(1, 41), "g": range(9)}
-OTHER_ISSUES = {("f", 35): "PostgreSQL comes with its connector"}
 _ROWS_IN_NAME = re.compile(r"test((?:_[fgh][0-9]+)+)_")
 ALL_ROWS = [(table, number) for table, numbers in ROWS.items() for number in numbers]
 
@@ -45,12 +44,10 @@ def by_row() -> dict[tuple[str, int], set[str]]:
     return found
 
 
-@pytest.mark.parametrize("row", [row for row in ALL_ROWS if row not in OTHER_ISSUES])
+@pytest.mark.parametrize("row", ALL_ROWS)
 def test_the_row_has_a_test(row: tuple[str, int]) -> None:
     assert by_row()[row]
 
 
 def test_there_are_no_other_rows() -> None:
     assert set(by_row()) <= set(ALL_ROWS)
-    done = OTHER_ISSUES.keys() & by_row().keys()
-    assert not done, f"these have tests now: {sorted(done)}"

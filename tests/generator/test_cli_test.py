@@ -101,6 +101,10 @@ def test_a_hook_counts_as_written_when_it_does_more_than_raise(project: Path) ->
     assert "read_orders" in hooks_after(project, stub)
 
 
+def test_a_method_under_another_name_is_written(project: Path) -> None:
+    assert hooks_after(project, "    read = Source.read\n") == ["check_reachable"]
+
+
 def test_a_source_with_its_own_read_needs_no_stream_hooks(project: Path) -> None:
     assert hooks_after(project, "    def read(self): ...\n") == ["check_reachable"]
 

@@ -56,6 +56,8 @@ class HostileServer:
         self.url = ""
         self._answers = list(answers)
         self._tls = tls
+        self.context: ssl.SSLContext | None = None
+        """Of TLS; what is loaded into it counts for the next connection."""
         self._ready = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._main()))
 
@@ -79,10 +81,10 @@ class HostileServer:
         self._loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
-        context = None
         if self._tls is not None:
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            context.load_cert_chain(self._tls)
+            self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            self.context.load_cert_chain(self._tls)
+        context = self.context
         server = await asyncio.start_server(self._connected, "127.0.0.1", 0, ssl=context)
         port = server.sockets[0].getsockname()[1]
         self.url = f"{'https' if context else 'http'}://127.0.0.1:{port}/in"

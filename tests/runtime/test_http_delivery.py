@@ -78,7 +78,7 @@ def test_everything_is_posted_once_where_nothing_fails(tmp_path: Path) -> None:
 
 def test_a_receiver_that_takes_and_resets_gets_the_same_again(tmp_path: Path) -> None:
     with serve(reset, respond(), reset, reset, respond()) as server:
-        made = plan(tmp_path, server.url)
+        made = plan(tmp_path, server.url, max_concurrency=1)
         run_plan(made)
     got = received(server)
     assert set(got) == set(IDS)

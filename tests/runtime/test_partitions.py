@@ -14,6 +14,7 @@ from engine_kit import (
     SIMPLE,
     EmptyConfig,
     make_sink,
+    make_transactional,
     run_plan,
     saved_state,
     simple_plan,
@@ -21,15 +22,19 @@ from engine_kit import (
 )
 
 from rivven_connect import (
+    BatchConfig,
     Catalog,
+    ConfiguredCatalog,
     ConfiguredStream,
     ConnectorError,
     ConnectorSpec,
+    EventBatch,
     Json,
     JsonObject,
     Page,
     PipelineError,
     Source,
+    State,
     Stream,
     SyncMode,
 )
@@ -130,7 +135,7 @@ def test_ranges_are_read_once_and_at_most_so_many_at_once(tmp_path: Path, concur
 def test_a_crash_anywhere_repeats_no_range_that_was_finished(
     tmp_path: Path, concurrency: int, pages: bool
 ) -> None:
-    for at in range(0, ROWS, 3):
+    for at in range(0, ROWS, 7):
         folder = tmp_path / str(at)
         folder.mkdir()
         source, log = ranged(pages=pages)
@@ -154,6 +159,27 @@ def test_a_crash_anywhere_repeats_no_range_that_was_finished(
         assert saved_state(plan)["s"] == {"complete": 1}
 
 
+@pytest.mark.parametrize("concurrency", [1, 3])
+@pytest.mark.parametrize("pages", [False, True])
+def test_a_transactional_sink_has_each_record_once(
+    tmp_path: Path, concurrency: int, pages: bool
+) -> None:
+    """It writes parts of several ranges before any of them has ended."""
+    for at in (3, 17, 36):
+        folder = tmp_path / str(at)
+        folder.mkdir()
+        source, log = ranged(pages=pages)
+        sink, vault = make_transactional(limits=BatchConfig(max_records=4, max_wait_ms=1))
+        keys = f"concurrency: {concurrency}"
+        text = with_keys(keys).replace("settings: {", "settings: {max_in_flight: 4, ")
+        plan = simple_plan(folder, source, sink, text)
+        log.fail_at = at
+        with pytest.raises(PipelineError, match="broken"):
+            run_plan(plan)
+        run_plan(plan)
+        assert sorted(map(str, vault.ids())) == sorted(ids()), at
+
+
 def test_a_failure_that_passes_goes_on_by_the_same_plan(tmp_path: Path) -> None:
     source, log = ranged()
     sink, sunk = make_sink()
@@ -172,6 +198,20 @@ def test_the_next_run_plans_anew(tmp_path: Path) -> None:
     assert log.plans == ["s", "s"]
     assert len(sunk.durable) == 2 * ROWS
     assert saved_state(plan)["s"] == {"complete": 2}
+
+
+def test_a_plan_of_an_older_sync_is_not_followed() -> None:
+    """Its stream was left out of the syncs since."""
+    source, log = ranged()
+    state = State({"s": {"sync": 1, "plan": [[0, 5]]}, "s/0": {"complete": 1}}, {"finished": 3})
+
+    async def read() -> int:
+        catalog = ConfiguredCatalog.from_catalog(await source().discover(EmptyConfig()))
+        items = source().read(EmptyConfig(), catalog, state)
+        return sum([len(one) async for one in items if isinstance(one, EventBatch)])
+
+    assert asyncio.run(read()) == ROWS
+    assert log.plans == ["s"]
 
 
 def test_a_stream_whose_end_was_not_saved_is_ended_without_reading(tmp_path: Path) -> None:
@@ -217,8 +257,8 @@ def test_a_stream_that_is_named_like_a_range_is_refused(tmp_path: Path) -> None:
         run_plan(simple_plan(tmp_path, source, sink))
 
 
-def found(rows: dict[str, list[JsonObject]], **stream: Any) -> type[Source[EmptyConfig]]:
-    """Return a source that finds its streams, each with `at` as its cursor."""
+def found(rows: dict[str, list[JsonObject]], cursor: str = "at") -> type[Source[EmptyConfig]]:
+    """Return a source that finds its streams."""
 
     class Found(Source[EmptyConfig]):
         config_type = EmptyConfig
@@ -234,21 +274,20 @@ def found(rows: dict[str, list[JsonObject]], **stream: Any) -> type[Source[Empty
                         name=name,
                         namespace="n",
                         supported_sync_modes=[SyncMode.INCREMENTAL],
-                        default_cursor_field="at",
+                        default_cursor_field=cursor,
                         cursor_order="ascending",
                         source_defined_primary_key=[["id"]],
-                        **stream,
                     )
                     for name in rows
                 ]
             )
 
         def read_discovered(
-            self, config: EmptyConfig, stream: ConfiguredStream, cursor: Json
+            self, config: EmptyConfig, chosen: ConfiguredStream, start: Json
         ) -> Any:
-            assert stream.stream.full_name() == f"n.{stream.stream.name}"
+            assert chosen.stream.full_name() == f"n.{chosen.stream.name}"
             return (
-                row for row in rows[stream.stream.name] if cursor is None or row["at"] >= cursor
+                row for row in rows[chosen.stream.name] if start is None or row[cursor] >= start
             )
 
     return Found
@@ -264,8 +303,17 @@ def test_streams_that_were_found_resume_at_their_cursor_without_repeating_ties(
     plan = simple_plan(tmp_path, found(rows), sink, with_keys("concurrency: 2"))
     run_plan(plan)
     assert len(sunk.durable) == 16
-    assert saved_state(plan)["n.a"] == {"cursor": 2, "seen": [[6], [7]]}
+    assert saved_state(plan)["n.a"] == {"cursor": 2, "seen": [[6], [7]], "cursor_field": "at"}
     rows["a"].append({"id": 8, "at": 2})
     sunk.durable.clear()
     run_plan(plan)
     assert sunk.durable == [{"id": 8, "at": 2}]
+
+
+def test_a_cursor_of_another_field_is_refused(tmp_path: Path) -> None:
+    rows: dict[str, list[JsonObject]] = {"a": [{"id": 1, "at": 1, "seen_at": 2}]}
+    sink, sunk = make_sink()
+    run_plan(simple_plan(tmp_path, found(rows), sink))
+    with pytest.raises(PipelineError, match="was read up to a value of 'at'"):
+        run_plan(simple_plan(tmp_path, found(rows, cursor="seen_at"), sink))
+    assert len(sunk.durable) == 1

@@ -84,6 +84,8 @@ def test_connects_by_parts_and_by_string(locked: PostgresServer) -> None:
 def test_the_password_in_a_connection_string_is_a_secret() -> None:
     connection_info(settings("host=h password='s3cret w\\'ith'"))
     assert redact("FATAL: s3cret w'ith was said") == "FATAL: *** was said"
+    connection_info(settings("host=h password=hidden\\ word"))
+    assert redact("no hidden word") == "no ***"
     connection_info(settings("postgresql://u:an%40other@h/d"))
     assert redact("no an@other") == "no ***"
 
@@ -149,9 +151,32 @@ def test_public_only_refuses_before_it_connects(dsn: str) -> None:
 
 
 @pytest.mark.usefixtures("public_only")
-def test_public_only_pins_the_addresses() -> None:
-    info = connection_info(settings("host=8.8.8.8,1.1.1.1 dbname=d"))
-    assert (info["host"], info["hostaddr"]) == ("8.8.8.8,1.1.1.1", "8.8.8.8,1.1.1.1")
+def test_public_only_pins_all_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = {"a.example": ["8.8.8.8", "2606:4700::1111"], "b.example": ["1.1.1.1"]}
+    monkeypatch.setattr(
+        "socket.getaddrinfo",
+        lambda host, *_, **__: [(0, 0, 0, "", (address, 0)) for address in names[host]],
+    )
+    info = connection_info(settings("host=a.example,b.example port=1,2 dbname=d"))
+    assert info["host"] == "a.example,a.example,b.example"
+    assert info["hostaddr"] == "8.8.8.8,2606:4700::1111,1.1.1.1"
+    assert info["port"] == "1,1,2"
+    info = connection_info(settings("host=b.example dbname=d"))
+    assert (info["host"], info["hostaddr"], info["port"]) == ("b.example", "1.1.1.1", "")
+    names["b.example"].append("10.0.0.1")
+    with pytest.raises(ConnectorError, match=r"10\.0\.0\.1 is not a public address"):
+        connection_info(settings("host=a.example,b.example dbname=d"))
+
+
+@pytest.mark.usefixtures("public_only")
+def test_public_only_connects_to_the_address_that_was_checked(
+    postgres: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checked: list[str] = []
+    monkeypatch.setattr("rivven_connect.postgres._connecting.require_allowed", checked.append)
+    with connected(postgres.replace("127.0.0.1", "localhost")) as connection:
+        assert connection.info.host == "localhost"
+        assert connection.info.hostaddr in checked
 
 
 @pytest.mark.parametrize(
@@ -170,6 +195,9 @@ def test_public_only_pins_the_addresses() -> None:
         ("DO $$ BEGIN RAISE disk_full; END $$", ErrorKind.TRANSIENT),
         ("DO $$ BEGIN RAISE too_many_connections; END $$", ErrorKind.CONNECTION),
         ("DO $$ BEGIN RAISE query_canceled; END $$", ErrorKind.TIMEOUT),
+        ("DO $$ BEGIN RAISE 'the trigger says no'; END $$", ErrorKind.DATA),
+        ("DO $$ BEGIN RAISE program_limit_exceeded; END $$", ErrorKind.DATA),
+        ("BEGIN READ ONLY; INSERT INTO t VALUES (2)", ErrorKind.CONFIG),
         ("SELECT pg_terminate_backend(pg_backend_pid())", ErrorKind.CONNECTION),
     ],
 )

@@ -11,6 +11,8 @@ _MISSING = "HookMissing"
 def methods_of(source: str, class_name: str = "") -> dict[str, bool] | None:
     """Return each method of a class, and whether all it does is to raise HookMissing.
 
+    A method may also be another one under its name, as `read = Source.read`.
+
     Without a name, every class of the module counts. None means that there is no such class, or that
     the text is not Python.
     """
@@ -23,8 +25,15 @@ def methods_of(source: str, class_name: str = "") -> dict[str, bool] | None:
         for node in ast.walk(tree)
         if isinstance(node, ast.ClassDef) and class_name in ("", node.name)
     ]
-    functions = [node for found in classes for node in found.body if isinstance(node, _FUNCTIONS)]
-    return {function.name: _is_stub(function) for function in functions} if classes else None
+    if not classes:
+        return None
+    methods: dict[str, bool] = {}
+    for node in (node for found in classes for node in found.body):
+        if isinstance(node, _FUNCTIONS):
+            methods[node.name] = _is_stub(node)
+        elif isinstance(node, ast.Assign):
+            methods |= {one.id: False for one in node.targets if isinstance(one, ast.Name)}
+    return methods
 
 
 def _is_stub(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:

@@ -75,6 +75,7 @@ if TYPE_CHECKING:
     from rivven_connect._sink import (
         BatchSink,
         FailedEvent,
+        FailedRecord,
         Sink,
         TransactionalSink,
         WriteResult,
@@ -112,7 +113,7 @@ _PLACES = {
     "_rate_limit": "RateLimitConfig RateLimiter RateLimitStats",
     "_retry": "RetryConfig RetryGuard RetryResult retry retry_detailed",
     "_secret": "Secret",
-    "_sink": "BatchSink FailedEvent Sink TransactionalSink WriteResult",
+    "_sink": "BatchSink FailedEvent FailedRecord Sink TransactionalSink WriteResult",
     "_source": "Source",
     "_spec": (
         "ConnectorKind ConnectorSpec GeneratedBatchSpec GeneratedSpec SyncModeSpec config_schema"
@@ -159,6 +160,7 @@ __all__ = [
     "EventType",
     "ExitCode",
     "FailedEvent",
+    "FailedRecord",
     "FatalError",
     "GeneratedBatchSpec",
     "GeneratedSpec",

@@ -149,11 +149,21 @@ class Poison(msgspec.Struct):
 
 
 class BatchConfig(msgspec.Struct, frozen=True):
-    """When a batching sink wants its batch: whichever limit is reached first."""
+    """When a batching sink wants its batch: whichever limit is reached first.
+
+    With `enough_records`, so many are worth a write, and no more than those are waited for. What has
+    come by then goes along, up to the other limits.
+    """
 
     max_records: int = 10_000
     max_bytes: int = 10 * 1024 * 1024
     max_wait_ms: int = 5_000
+    enough_records: int | None = None
+
+    @property
+    def due_records(self) -> int:
+        """The number of records from which on a batch waits for no more."""
+        return min(self.enough_records or self.max_records, self.max_records)
 
     def replace(self, **changes: Any) -> BatchConfig:
         """Return a copy with some limits changed."""

@@ -30,6 +30,17 @@ class FailedEvent(msgspec.Struct, frozen=True):
     event: SourceEvent
     error: str
     retryable: bool = False
+    retry_after: float | None = None
+    """Seconds that the other side asked us to wait, if it did."""
+
+
+class FailedRecord(msgspec.Struct, frozen=True):
+    """One record of a `write_batches` that was not written, by its place among all of the call's."""
+
+    place: int
+    error: str
+    retryable: bool = False
+    retry_after: float | None = None
 
 
 class WriteResult(msgspec.Struct):
@@ -44,6 +55,7 @@ class WriteResult(msgspec.Struct):
     records_failed: int = 0
     errors: list[str] = msgspec.field(default_factory=list)
     failed_events: list[FailedEvent] = msgspec.field(default_factory=list)
+    failed_records: list[FailedRecord] = msgspec.field(default_factory=list)
 
     def add_success(self, records: int, size: int = 0) -> None:
         """Count records that are written, and their size in bytes."""
@@ -55,9 +67,35 @@ class WriteResult(msgspec.Struct):
         self.records_failed += records
         self.errors.append(error)
 
-    def add_failed_event(self, event: SourceEvent, error: str, *, retryable: bool = False) -> None:
-        """Name one record that is not written; it is retried, or becomes a dead letter."""
-        self.failed_events.append(FailedEvent(event, error, retryable))
+    def add_failed_event(
+        self,
+        event: SourceEvent,
+        error: str,
+        *,
+        retryable: bool = False,
+        retry_after: float | None = None,
+    ) -> None:
+        """Name one record that is not written; it is retried, or becomes a dead letter.
+
+        `retry_after` is how many seconds the other side asked us to wait before the next try.
+        """
+        self.failed_events.append(FailedEvent(event, error, retryable, retry_after))
+        self.add_failure(1, error)
+
+    def add_failed_record(
+        self,
+        place: int,
+        error: str,
+        *,
+        retryable: bool = False,
+        retry_after: float | None = None,
+    ) -> None:
+        """Name one record that a `write_batches` has not written, by its place among all of them.
+
+        Places count from 0 over all batches of the call. The engine makes an event of it, which
+        then fails as with `add_failed_event`.
+        """
+        self.failed_records.append(FailedRecord(place, error, retryable, retry_after))
         self.add_failure(1, error)
 
     def has_failures(self) -> bool:
@@ -122,8 +160,10 @@ class BatchSink(Sink[ConfigT]):
     async def write_batches(self, config: ConfigT, batches: Sequence[EventBatch]) -> WriteResult:
         """Write whole batches; the fast form of `write_batch`, which it calls by default.
 
-        All or nothing, as far as the sink can: where the result names failures, or a record is at
-        fault, the engine gives the same records to `write_batch`, which says which ones.
+        All or nothing, as far as the sink can. A sink that knows what became of each names the
+        failed ones with `add_failed_record`, and gets those alone again. Where the result has other
+        failures, or a record is at fault, the engine gives the same records to `write_batch`, which
+        says which ones.
         """
         return await self.write_batch(config, [event for b in batches for event in b.events()])
 

@@ -71,6 +71,13 @@ class Source(Connector[ConfigT], ABC):
             f"{type(self).__name__} declares no stream {chosen.stream.full_name()!r}"
         )
 
+    def poll_interval_ms(self, config: ConfigT) -> float | None:
+        """Return how long after one pass over the streams the next begins; None ends after one.
+
+        Only for streams that are read through hooks.
+        """
+        return None
+
     async def acknowledge(self, config: ConfigT, state: State) -> None:
         """Tell the outside world that everything up to `state` is durable.
 

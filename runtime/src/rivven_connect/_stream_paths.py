@@ -20,21 +20,21 @@ def stream_path(template: str, stream: str) -> str:
     return template.replace(PLACEHOLDER, file_name(stream))
 
 
-def file_name(stream: str) -> str:
+def file_name(stream: str, *, longest: int = _LONGEST_NAME) -> str:
     """Return a stream's name as a file name; different names stay different.
 
     Everything but ASCII letters, digits and `_.-~` is percent-encoded, slashes and NUL included; so
-    are dots at either end, so that no name means a folder or a hidden file. A long name is cut and
-    ends with its hash.
+    are dots at either end, so that no name means a folder or a hidden file. A name of more than
+    `longest` characters, at least 40, is cut and ends with its hash.
     """
     name = urllib.parse.quote(stream.encode("utf-8", "surrogatepass"), safe="")
     if name.startswith("."):
         name = f"%2E{name[1:]}"
     if name.endswith("."):
         name = f"{name[:-1]}%2E"
-    if len(name) > _LONGEST_NAME:
+    if len(name) > longest:
         digest = hashlib.sha256(name.encode()).hexdigest()[:32]
-        name = f"{name[: _LONGEST_NAME - 33]}~{digest}"
+        name = f"{name[: longest - 33]}~{digest}"
     return name or "%"
 
 

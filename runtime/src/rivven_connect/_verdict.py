@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import msgspec
+import msgspec.structs
 
 from rivven_connect._errors import ConnectorError
 from rivven_connect._events import SourceEvent
@@ -17,6 +18,8 @@ class Verdict(msgspec.Struct, frozen=True):
     again: Sequence[SourceEvent]
     rejected: Sequence[FailedEvent]
     reason: str = ""
+    retry_after: float | None = None
+    """Seconds that the other side asked us to wait, the longest of them."""
 
 
 def judge(
@@ -52,6 +55,7 @@ def judge(
             )
         failed[place] = one
     reason = str(result.errors[0]) if result.errors else ""
+    wait: float | None = None
     if result.records_failed > len(result.failed_events):
         return Verdict(events, (), reason or f"{result.records_failed} records failed")
     gone = {place for place, one in failed.items() if not one.retryable}
@@ -62,10 +66,30 @@ def judge(
         wanted = retryable if order_safe else range(retryable[0], len(events))
         again = [events[place] for place in wanted if place not in gone]
         reason = failed[retryable[0]].error
+        asked = [wait for place in retryable if (wait := failed[place].retry_after) is not None]
+        wait = max(asked, default=None)
     # Of a transaction with failures, nothing is written, so nothing needs to be accounted for.
     if not (all_or_nothing and failed):
         require_account(result, len(events) - len(again) - len(rejected))
-    return Verdict(again, rejected, reason)
+    return Verdict(again, rejected, reason, wait)
+
+
+def named(result: WriteResult, events: Sequence[SourceEvent]) -> WriteResult:
+    """Return the result of a `write_batches` with its failed records as events; `events` are all.
+
+    Raises:
+        ConnectorError: a place is behind the last event.
+    """
+    try:
+        failed = [
+            FailedEvent(events[one.place], one.error, one.retryable, one.retry_after)
+            for one in result.failed_records
+        ]
+    except IndexError:
+        raise ConnectorError.internal(
+            f"the sink's result names a record behind the last of {len(events)}"
+        ) from None
+    return msgspec.structs.replace(result, failed_events=failed, failed_records=[])
 
 
 def require_account(result: WriteResult, written: int) -> None:

@@ -23,10 +23,11 @@ from rivven_connect import (
     Stream,
     WriteResult,
 )
+from rivven_connect._appended_files import AppendedFiles
 from rivven_connect._stream_paths import file_name
 from rivven_connect.connectors.jsonl_sink import JsonlSink
 from rivven_connect.connectors.jsonl_sink._generated import JsonlSinkConfig
-from rivven_connect.connectors.jsonl_sink.files import LineFiles
+from rivven_connect.connectors.jsonl_sink.lines import JsonLines
 
 NOON = datetime.datetime(2026, 1, 1, 12, tzinfo=datetime.UTC)
 HOSTILE = [
@@ -284,7 +285,7 @@ def test_files_that_wait_for_their_turn_are_synced_and_closed(
 ) -> None:
     synced: list[str] = []
     monkeypatch.setattr(os, "fsync", lambda fd: synced.append(os.readlink(f"/proc/self/fd/{fd}")))
-    files, before = LineFiles(most_open=3), len(os.listdir("/proc/self/fd"))
+    files, before = AppendedFiles(JsonLines(), most_open=3), len(os.listdir("/proc/self/fd"))
     for turn in range(2):
         for number in range(20):
             files.append(str(tmp_path / str(number)), [b"%d\n" % turn])

@@ -19,10 +19,10 @@ from rivven_connect import (
     State,
     SyncMode,
 )
+from rivven_connect import _line_reader as reader_module
+from rivven_connect._line_reader import LineReader
 from rivven_connect.connectors.jsonl_source import JsonlSource
-from rivven_connect.connectors.jsonl_source import reader as reader_module
 from rivven_connect.connectors.jsonl_source._generated import JsonlSourceConfig
-from rivven_connect.connectors.jsonl_source.reader import LineReader
 
 
 @pytest.fixture

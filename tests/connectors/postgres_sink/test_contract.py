@@ -14,8 +14,13 @@ class TestContract(SinkContract):
 
     connector = PostgresSink
     examples: ClassVar = {
-        "minimal": {"host": "localhost", "database": "warehouse"},
-        "dsn": {"connection_string": "postgresql://loader@localhost/warehouse"},
+        "minimal": {"connection_string": "postgresql://loader@localhost/warehouse"},
+        "parts": {
+            "host": "localhost",
+            "database": "warehouse",
+            "user": "loader",
+            "password": "not-a-real-password",
+        },
         "every_option": {
             "host": "db.internal",
             "port": 6432,

@@ -29,7 +29,7 @@ _RATE_OVER_S = 5
 
 
 _M_MMAP_THRESHOLD = -3
-_MMAP_THRESHOLD_BYTES = 64 * 1024
+_MMAP_THRESHOLD_BYTES = 128 * 1024
 
 
 def settle_memory() -> None:

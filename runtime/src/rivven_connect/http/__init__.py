@@ -22,20 +22,25 @@ from rivven_connect._network import (
 )
 from rivven_connect.http._auth import api_key, basic, bearer
 from rivven_connect.http._client import HttpClient, HttpLimits
-from rivven_connect.http._message import Headers, HttpResponse
+from rivven_connect.http._links import link_url
+from rivven_connect.http._message import Headers, HttpResponse, Query
+from rivven_connect.http._oauth import ClientCredentials
 from rivven_connect.http._statuses import retry_after_seconds
 from rivven_connect.http._urls import same_origin_url
 
 __all__ = [
+    "ClientCredentials",
     "Headers",
     "HttpClient",
     "HttpLimits",
     "HttpResponse",
     "NetworkPolicy",
     "NotPublicError",
+    "Query",
     "api_key",
     "basic",
     "bearer",
+    "link_url",
     "network_policy",
     "retry_after_seconds",
     "same_origin_url",

@@ -20,9 +20,11 @@ _UNSURE_TAIL = 4096
 
 
 async def read_body(
-    chunks: AsyncIterator[bytes], encoding: str, limit: int, *, where: str
+    chunks: AsyncIterator[bytes], encoding: str, limit: int, *, where: object
 ) -> tuple[bytes, int]:
-    """Return the unpacked body and how many bytes were received; errors begin with `where`.
+    """Return the unpacked body and how many bytes were received.
+
+    Errors begin with `where`, which is made a text only then.
 
     Raises:
         ConnectorError: more than `limit` bytes, a coding that was not asked for, or a body that does
@@ -77,7 +79,7 @@ def excerpt(raw: bytes, *, cut: bool, private: Iterable[str]) -> str:
     return escape_text(text.strip(), limit=_LONGEST_EXCERPT)
 
 
-def _unpacker(encoding: str, where: str) -> _Unpacker | None:
+def _unpacker(encoding: str, where: object) -> _Unpacker | None:
     name = encoding.strip().lower()
     if name in {"", "identity"}:
         return None
@@ -93,7 +95,7 @@ def _unpacker(encoding: str, where: str) -> _Unpacker | None:
 class _Unpacker:
     """Unpacks gzip (several members too) and deflate, no further than asked."""
 
-    def __init__(self, window_bits: int, where: str) -> None:
+    def __init__(self, window_bits: int, where: object) -> None:
         self._bits = window_bits
         self._where = where
         self._inflate = zlib.decompressobj(window_bits)

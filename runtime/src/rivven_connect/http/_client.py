@@ -5,20 +5,29 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import logging
-from collections.abc import Container
+from collections.abc import Container, Mapping
 from typing import TYPE_CHECKING, Final, Literal, Self
 
 import msgspec
 
-from rivven_connect._errors import ConnectorError, RetryableError
+from rivven_connect._errors import ConnectorError, ErrorKind, FatalError, RetryableError
 from rivven_connect.http._body import ACCEPTED_ENCODINGS, excerpt, read_body, read_start
-from rivven_connect.http._message import Headers, HttpResponse, Request, merged_headers
+from rivven_connect.http._message import (
+    Headers,
+    HttpResponse,
+    Query,
+    Request,
+    merged_headers,
+    revealed,
+)
 from rivven_connect.http._statuses import status_error
 from rivven_connect.http._urls import parse_url, resolve
 
 if TYPE_CHECKING:
     import aiohttp
     from yarl import URL
+
+    from rivven_connect.http._oauth import ClientCredentials
 
 _log = logging.getLogger("rivven_connect.http")
 
@@ -47,6 +56,8 @@ class HttpLimits(msgspec.Struct, frozen=True, kw_only=True):
     max_headers: int = 128
     max_redirects: int = 5
     max_connections: int = 20
+    keepalive_ms: int = 15_000
+    """Unused connections are closed after this; most servers wait longer, so theirs are seldom stale."""
 
 
 class HttpClient:
@@ -55,7 +66,9 @@ class HttpClient:
     Args:
         base_url: `http` or `https`; what a relative URL of a request is relative to.
         headers: sent with every request; values that are `Secret` are masked in all output.
-        auth: headers as `bearer`, `basic` and `api_key` return them.
+        auth: headers as `bearer`, `basic` and `api_key` return them, or who gets tokens; the client
+            closes it.
+        query: parameters of every request, instead of those of the same name; as `headers`.
         redirects: `none`, or `same_origin` to follow those that stay there.
         verify_tls: False trusts any certificate, and warns about it.
         ca_file: a PEM file of the authorities to trust instead of the system's.
@@ -69,7 +82,8 @@ class HttpClient:
         base_url: str,
         *,
         headers: Headers | None = None,
-        auth: Headers | None = None,
+        auth: Headers | ClientCredentials | None = None,
+        query: Query | None = None,
         limits: HttpLimits | None = None,
         redirects: Literal["none", "same_origin"] = "none",
         verify_tls: bool = True,
@@ -84,7 +98,10 @@ class HttpClient:
         self._base = parse_url(base_url)
         self._limits = limits or HttpLimits()
         self._follows = redirects == "same_origin"
-        self._headers = merged_headers(_DEFAULT_HEADERS, headers or {}, auth or {})
+        fixed = auth if isinstance(auth, Mapping) else {}
+        self._tokens = None if isinstance(auth, Mapping) else auth
+        self._headers = merged_headers(_DEFAULT_HEADERS, headers or {}, fixed)
+        self._query = revealed(query or {})
         self._exchange = _session.exchange
         self._session = _session.open_session(self._limits, verify_tls=verify_tls, ca_file=ca_file)
         if not verify_tls:
@@ -99,6 +116,8 @@ class HttpClient:
     async def close(self) -> None:
         """Close all connections; may be repeated."""
         await self._session.close()
+        if self._tokens is not None:
+            await self._tokens.close()
 
     async def request(
         self,
@@ -107,6 +126,7 @@ class HttpClient:
         *,
         body: bytes | None = None,
         headers: Headers | None = None,
+        query: Query | None = None,
         accept: Container[int] = range(200, 300),
         timeout_ms: int | None = None,
         wants_body: bool = True,
@@ -121,6 +141,7 @@ class HttpClient:
             url: relative to `base_url`, or absolute within its origin; by default `base_url` itself.
             body: sent as it is.
             headers: in addition to the client's, and instead of those of the same name.
+            query: parameters in addition to those of `url`, and instead of those of the same name.
             accept: the statuses of an answer that is no error.
             timeout_ms: instead of `total_timeout_ms`.
             wants_body: False for who needs the status alone: an answer of any size will do, and
@@ -130,22 +151,44 @@ class HttpClient:
             ConnectorError: the answer is an error, or there is none. Its message holds the start
                 of the answer's body, secrets and what was sent masked.
         """
+        target = resolve(self._base, url) if url else self._base
+        if query:
+            target = target.update_query(revealed(query))
         budget_ms = self._limits.total_timeout_ms if timeout_ms is None else timeout_ms
-        request = Request(
-            method=method,
-            url=resolve(self._base, url) if url else self._base,
-            headers=merged_headers(self._headers, headers or {}),
-            body=body,
-            deadline=asyncio.get_running_loop().time() + budget_ms / 1000,
-        )
+        for is_last in (self._tokens is None, True):
+            credentials = await self._tokens.headers() if self._tokens is not None else {}
+            request = Request(
+                method=method,
+                url=self._complete(target),
+                headers=merged_headers(self._headers, credentials, headers or {})
+                if credentials or headers
+                else self._headers,
+                body=body,
+                deadline=asyncio.get_running_loop().time() + budget_ms / 1000,
+            )
+            try:
+                return await self._follow(request, accept, wants_body=wants_body)
+            except FatalError as error:
+                if is_last or error.kind is not ErrorKind.AUTH or self._tokens is None:
+                    raise
+                self._tokens.forget(credentials)  # revoked before its time
+        raise AssertionError("the last try returns or raises")
+
+    async def _follow(
+        self, request: Request, accept: Container[int], *, wants_body: bool
+    ) -> HttpResponse:
+        """Send a request, and again wherever it is redirected to."""
         for _ in range(self._limits.max_redirects + 1):
             outcome = await self._send(request, accept, wants_body=wants_body)
             if isinstance(outcome, HttpResponse):
                 return outcome
-            request = dataclasses.replace(request, url=outcome)
+            request = dataclasses.replace(request, url=self._complete(outcome))
         raise ConnectorError.configuration(
             f"{request.where}: more than {self._limits.max_redirects} redirects"
         )
+
+    def _complete(self, url: URL) -> URL:
+        return url.update_query(self._query) if self._query else url
 
     async def _send(
         self, request: Request, accept: Container[int], *, wants_body: bool
@@ -166,14 +209,15 @@ class HttpClient:
                     return _redirected(answer, request)
                 raise await _refusal(answer, request)
         finally:
-            _log.debug(
-                "%s: %s in %.0f ms, %d bytes sent, %d received",
-                request.where,
-                status,
-                (loop.time() - started) * 1000,
-                len(request.body or b""),
-                received,
-            )
+            if _log.isEnabledFor(logging.DEBUG):  # the text costs more than the rest of a request
+                _log.debug(
+                    "%s: %s in %.0f ms, %d bytes sent, %d received",
+                    request.where,
+                    status,
+                    (loop.time() - started) * 1000,
+                    len(request.body or b""),
+                    received,
+                )
 
     async def _body(
         self, answer: aiohttp.ClientResponse, request: Request, *, wants_body: bool
@@ -185,7 +229,7 @@ class HttpClient:
             return b"", len(start)
         encoding = answer.headers.get("Content-Encoding", "")
         limit = self._limits.max_body_bytes
-        return await read_body(chunks, encoding, limit, where=request.where)
+        return await read_body(chunks, encoding, limit, where=request)
 
 
 def _redirected(answer: aiohttp.ClientResponse, request: Request) -> URL:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, TypeAlias
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 import msgspec
 
@@ -18,8 +18,13 @@ from rivven_connect.http._urls import parse_url, shown
 if TYPE_CHECKING:
     from yarl import URL
 
+T = TypeVar("T")
+
 Headers: TypeAlias = Mapping[str, str | Secret]
 """Names and values; a `Secret` is masked in all output."""
+
+Query: TypeAlias = Mapping[str, str | Secret]
+"""Names and values of parameters; likewise."""
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\U0010ffff]*")
@@ -46,8 +51,16 @@ class HttpResponse:
         Raises:
             ConnectorError: it is none; what stands between us and the server may have answered.
         """
+        return self.decoded(decode_json)
+
+    def decoded(self, decode: Callable[[bytes], T]) -> T:
+        """Return what `decode`, a decoder of JSON, makes of the body.
+
+        Raises:
+            ConnectorError: the body is not JSON, or not what the decoder takes.
+        """
         try:
-            return decode_json(self.body)
+            return decode(self.body)
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
             raise ConnectorError.transient(
                 f"HTTP {self.status} from {shown(parse_url(self.url))}: the body is not JSON"
@@ -69,6 +82,9 @@ class Request:
         """Method and URL as messages and logs show them."""
         return f"{self.method} {shown(self.url)}"
 
+    def __str__(self) -> str:
+        return self.where
+
     @property
     def private(self) -> set[str]:
         """What was sent and must not be shown if the other side repeats it."""
@@ -78,6 +94,16 @@ class Request:
         return found
 
 
+def revealed(values: Mapping[str, str | Secret]) -> dict[str, str]:
+    """Return values as they are sent; those that are secret are masked in all output from now on."""
+    found = {}
+    for name, value in values.items():
+        if isinstance(value, Secret):
+            register_secret(value.reveal())
+        found[name] = value.reveal() if isinstance(value, Secret) else value
+    return found
+
+
 def merged_headers(*parts: Headers) -> dict[str, str]:
     """Return headers as they are sent; a later one replaces an earlier one of the same name.
 
@@ -85,11 +111,7 @@ def merged_headers(*parts: Headers) -> dict[str, str]:
         ConnectorError: a header is not legal; the message names it and does not repeat its value.
     """
     found: dict[str, tuple[str, str]] = {}
-    for name, value in (item for part in parts for item in part.items()):
-        text = value
-        if isinstance(text, Secret):
-            text = text.reveal()
-            register_secret(text)
+    for name, text in (item for part in parts for item in revealed(part).items()):
         if not _TOKEN.fullmatch(name) or name.lower() in _OWN:
             raise ConnectorError.configuration(f"a header cannot be named {name[:60]!r}")
         if not _VALUE.fullmatch(text):

@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     from rivven_connect.http._client import HttpLimits
     from rivven_connect.http._message import Request
 
-_IDLE_S = 15.0
-"""Unused connections are closed after this; most servers wait longer, so theirs are seldom stale."""
-
 
 def open_session(
     limits: HttpLimits, *, verify_tls: bool, ca_file: str | None
@@ -33,7 +30,7 @@ def open_session(
     """Return a session that keeps connections and nothing else, and takes nothing from the environment."""
     connector = aiohttp.TCPConnector(
         limit=limits.max_connections,
-        keepalive_timeout=_IDLE_S,
+        keepalive_timeout=limits.keepalive_ms / 1000,
         ssl=_trust(ca_file) if verify_tls else False,
         socket_factory=_allowed_socket,
     )

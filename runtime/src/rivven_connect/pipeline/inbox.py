@@ -20,6 +20,7 @@ class Inbox:
 
     def __init__(self, limits: BatchConfig, gauges: Gauges) -> None:
         self._limits = limits
+        self._due_records = limits.due_records
         self._gauges = gauges
         self._entries: deque[Entry] = deque()
         self._records = 0
@@ -84,7 +85,7 @@ class Inbox:
             return False
         return (
             self._hurried
-            or self._records >= self._limits.max_records
+            or self._records >= self._due_records
             or self._bytes >= self._limits.max_bytes
             or self._left() <= 0
         )

@@ -94,6 +94,8 @@ class SinkPlan(ConnectorPlan, frozen=True):
         if isinstance(sink, BatchSink | TransactionalSink):
             own = sink.batch_config(self.config)
         own = own.replace(**self.batch.model_dump(exclude_none=True))
+        if self.batch.max_records is not None:
+            own = own.replace(enough_records=None)
         rate = self.rate_limit.events_per_second
         # A batch waits as a whole: at most a tenth of a second's events, or what one burst lets pass.
         paced = max(1, int(rate / 10)) if rate else own.max_records

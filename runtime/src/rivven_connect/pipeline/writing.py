@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 from rivven_connect._batch import BatchConfig, EventBatch
 from rivven_connect._cancellation import connector_call
 from rivven_connect._catalog import ConfiguredCatalog
-from rivven_connect._errors import ConnectorError, RecordError
+from rivven_connect._errors import ConnectorError, RecordError, RetryableError
 from rivven_connect._events import SourceEvent
 from rivven_connect._failpoints import failpoint
 from rivven_connect._failures import classify
 from rivven_connect._json import JsonObject
+from rivven_connect._retry import RetryGuard
 from rivven_connect._sink import BatchForm, BatchSink, Sink, WriteResult, takes_batches
-from rivven_connect._verdict import judge, require_account
+from rivven_connect._verdict import Verdict, judge, named, require_account
 from rivven_connect.metric_names import WRITE_LATENCY_SECONDS
 from rivven_connect.pipeline.blocks import Block, events_of, is_encodable
 from rivven_connect.pipeline.dead_letters import error_class
@@ -64,8 +65,7 @@ class RecordWriter:
             try:
                 failpoint("before_write")
                 for chunk in self._chunks(origins.blocks()):
-                    if not (self._takes_batches and await self._write_whole(chunk, attempt)):
-                        await self._write(events_of(chunk), attempt)
+                    await self._write_chunk(chunk, attempt)
                 failpoint("after_write")
                 with connector_call("flush"):
                     await self._sink.flush(self._plan.config)
@@ -93,30 +93,48 @@ class RecordWriter:
         if chunk:
             yield chunk
 
-    async def _write_whole(self, chunk: list[Block], attempt: Attempt) -> bool:
-        """Write batches as they are; False where only single events can tell what is wrong."""
+    async def _write_chunk(self, chunk: list[Block], attempt: Attempt) -> None:
+        guard = self._patience.guard()
+        if not self._takes_batches:
+            await self._write(events_of(chunk), attempt, guard)
+            return
+        open_still = await self._write_whole(chunk, attempt, guard)
+        if open_still:
+            await self._write(open_still, attempt, guard)
+
+    async def _write_whole(
+        self, chunk: list[Block], attempt: Attempt, guard: RetryGuard
+    ) -> Sequence[SourceEvent]:
+        """Write batches as they are; return the events that are to be written one by one.
+
+        These are all of them where only single events can tell what is wrong.
+        """
         sink: Any = self._sink
         records = sum(map(len, chunk))
-        guard = self._patience.guard()
         while True:
             try:
                 batches = self._shaped(chunk)
                 if batches is None:
-                    return False
+                    return events_of(chunk)
                 await self._patience.pace(records)
                 with self._patience.timing(WRITE_LATENCY_SECONDS), connector_call("write"):
                     result = await sink.write_batches(self._plan.config, batches)
-                if result.has_failures() or result.failed_events:
-                    return False
-                require_account(result, records)
+                if not (result.has_failures() or result.failed_events):
+                    require_account(result, records)
+                    attempt.counts.written += records
+                    attempt.counts.bytes += result.bytes_written
+                    return ()
+                events = events_of(chunk)
+                if result.failed_events or len(result.failed_records) < result.records_failed:
+                    return events
+                result = named(result, events)
+                verdict = judge(result, events, order_safe=self._plan.spec.order_safe)
             except Exception as error:  # noqa: BLE001  # a connector may raise anything; `pause` decides
                 if isinstance(classify(error), RecordError):
-                    return False
+                    return events_of(chunk)
                 await self._patience.pause(guard, error)
                 continue
-            attempt.counts.written += records
-            attempt.counts.bytes += result.bytes_written
-            return True
+            return await self._settle(result, verdict, events, attempt, guard)
 
     def _shaped(self, chunk: list[Block]) -> list[EventBatch] | None:
         """Return the batches of some blocks in the form that the sink takes, if all have it.
@@ -137,9 +155,10 @@ class RecordWriter:
             self._columns = Columns(self._schemas)
         return self._columns.of(batches)
 
-    async def _write(self, chunk: Sequence[SourceEvent], attempt: Attempt) -> None:
+    async def _write(
+        self, chunk: Sequence[SourceEvent], attempt: Attempt, guard: RetryGuard
+    ) -> None:
         """Write until no event of the chunk is open: written, or rejected for good."""
-        guard = self._patience.guard()
         pending = chunk
         while pending:
             try:
@@ -152,14 +171,25 @@ class RecordWriter:
                     return
                 await self._patience.pause(guard, error)
                 continue
-            for failed in verdict.rejected:
-                attempt.reject(failed.event, failed.error, "rejected", guard.attempt + 1)
-            attempt.counts.written += len(pending) - len(verdict.rejected) - len(verdict.again)
-            attempt.counts.bytes += result.bytes_written
-            if verdict.again:
-                again = ConnectorError.transient(verdict.reason)
-                await self._patience.pause(guard, again)
-            pending = verdict.again
+            pending = await self._settle(result, verdict, pending, attempt, guard)
+
+    async def _settle(
+        self,
+        result: WriteResult,
+        verdict: Verdict,
+        events: Sequence[SourceEvent],
+        attempt: Attempt,
+        guard: RetryGuard,
+    ) -> Sequence[SourceEvent]:
+        """Note what became of events; return those to be tried again, now that it is time to."""
+        for failed in verdict.rejected:
+            attempt.reject(failed.event, failed.error, "rejected", guard.attempt + 1)
+        attempt.counts.written += len(events) - len(verdict.rejected) - len(verdict.again)
+        attempt.counts.bytes += result.bytes_written
+        if verdict.again:
+            again = RetryableError(verdict.reason, retry_after=verdict.retry_after)
+            await self._patience.pause(guard, again)
+        return verdict.again
 
     async def _isolate(
         self,
@@ -173,7 +203,7 @@ class RecordWriter:
             attempt.reject(events[0], str(failure), error_class(failure), tries)
             return
         for event in events:
-            await self._write([event], attempt)
+            await self._write([event], attempt, self._patience.guard())
 
     async def _call(self, events: Sequence[SourceEvent]) -> WriteResult:
         await self._patience.pace(len(events))

@@ -35,6 +35,7 @@ _DEFAULTS = {
     "keepalives_idle": "30",  # a peer that went away without a word is found out in a minute
     "keepalives_interval": "10",
     "keepalives_count": "3",
+    "tcp_user_timeout": "60000",  # the same while it should take what we send
 }
 """What a connection string may say otherwise."""
 
@@ -89,7 +90,7 @@ def connection_info(settings: PostgresSettings, *, replication: bool = False) ->
         given["replication"] = "database"
     info = {**_DEFAULTS, **given}
     if network_policy() == "public_only":
-        info["hostaddr"] = _public_addresses(info)
+        info |= _pinned(info)
     return info
 
 
@@ -130,30 +131,41 @@ def _parsed(text: str) -> dict[str, str]:
     return {str(name): str(value) for name, value in found.items() if value is not None}
 
 
-def _public_addresses(info: dict[str, str]) -> str:
-    """Return the addresses of all hosts.
+def _pinned(info: dict[str, str]) -> dict[str, str]:
+    """Return hosts, ports and addresses, one for each address of each host.
 
     Raises:
         ConnectorError: one is not public, or libpq would find out by itself where to connect.
     """
-    hosts = (info.get("hostaddr") or info.get("host") or "").split(",")
-    if "service" in info or not all(hosts) or any(host[0] in "/@" for host in hosts):
+    places = (info.get("hostaddr") or info.get("host") or "").split(",")
+    if "service" in info or not all(places) or any(place[0] in "/@" for place in places):
         raise ConnectorError.configuration(
             "settings.network is public_only: the connection must name a host, not a socket, a "
             "service or nothing"
         )
-    addresses = [_public_address(host) for host in hosts]
-    return ",".join(addresses)
+    names = (info.get("host") or info["hostaddr"]).split(",")
+    ports = info.get("port", "").split(",")
+    ports = ports * len(places) if len(ports) == 1 else ports
+    if not len(names) == len(ports) == len(places):
+        raise ConnectorError.configuration("the connection names other numbers of hosts and ports")
+    found = [
+        (name, port, address)
+        for name, port, place in zip(names, ports, places, strict=True)
+        for address in _public_addresses(place)
+    ]
+    hosts, numbers, addresses = map(",".join, zip(*found, strict=True))
+    return {"host": hosts, "port": numbers, "hostaddr": addresses}
 
 
-def _public_address(host: str) -> str:
+def _public_addresses(host: str) -> list[str]:
+    """Return what the host's name stands for now."""
     try:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
         raise ConnectorError.connection(
             f"connecting to {escape_text(host, limit=255)}: the host name cannot be resolved"
         ) from None
-    addresses = [str(address[4][0]) for address in found]
+    addresses = list(dict.fromkeys(str(address[4][0]) for address in found))
     try:
         for address in addresses:
             require_allowed(address)
@@ -162,7 +174,7 @@ def _public_address(host: str) -> str:
             f"connecting to {escape_text(host, limit=255)}: {error}, and settings.network is "
             "public_only"
         ) from None
-    return addresses[0]
+    return addresses
 
 
 def _place(info: dict[str, str]) -> str:

@@ -29,7 +29,8 @@ _BY_STATE: tuple[tuple[str, _Make], ...] = (
     ("53300", ConnectorError.connection),  # too many connections
     ("53", ConnectorError.transient),  # disk full, out of memory
     ("25006", ConnectorError.configuration),  # read-only transaction: a standby, or a failover
-    ("25P0", ConnectorError.connection),  # a session was ended for its idle transaction
+    ("25P03", ConnectorError.connection),  # idle_in_transaction_session_timeout ended the session
+    ("25P04", ConnectorError.connection),  # transaction_timeout did
     ("40", ConnectorError.transient),  # deadlock, serialization failure
     ("55006", ConnectorError.transient),  # object in use: a slot that an ended session still has
     ("55P03", ConnectorError.transient),  # lock_timeout
@@ -42,7 +43,14 @@ _BY_STATE: tuple[tuple[str, _Make], ...] = (
     ("3F", ConnectorError.not_found),
     ("22", ConnectorError.data),
     ("23", ConnectorError.data),
+    ("44", ConnectorError.data),  # WITH CHECK OPTION
+    ("54", ConnectorError.data),  # too large for a row, an index or the server
+    ("P0001", ConnectorError.data),  # RAISE, mostly in a trigger that refuses a row
     ("42", ConnectorError.configuration),
+    ("0L", ConnectorError.permission),
+    ("0P", ConnectorError.permission),
+    ("26", ConnectorError.configuration),  # a pooler gave the session to somebody else
+    ("72", ConnectorError.transient),  # snapshot too old
     ("0A", ConnectorError.configuration),  # not supported by this server
     ("58P01", ConnectorError.configuration),  # a file, mostly an extension's, is missing
     ("58", ConnectorError.transient),  # the server's own disk failed
@@ -131,6 +139,7 @@ def _text(error: psycopg.Error) -> str:
     if not error.sqlstate or not diagnosis.message_primary:
         # libpq says it in several lines: one per address that it tried, and hints.
         text = "; ".join(line.strip() for line in str(error).splitlines() if line.strip())
+        text = text.removeprefix("connection failed: ")
         return escape_text(text, limit=_LONGEST_MESSAGE)
     parts = [diagnosis.message_primary]
     if diagnosis.message_detail and error.sqlstate[:2] not in ("22", "23"):

@@ -30,8 +30,8 @@ def json_column(column: str, found: Type | None) -> str:
 def row_query(columns: Sequence[Column], types: Types, rows: str) -> str:
     """Return a query for one column: each row that `rows` yields, as one JSON text.
 
-    `rows` is SQL from FROM on, such as `FROM "public"."orders" ORDER BY "id"`; in it, a column is
-    the table's, not the JSON's form of it.
+    `rows` is SQL from FROM on, such as `FROM "public"."orders" AS t ORDER BY t."id"`. A name without
+    `t.` would be that of the JSON's value: a number would be ordered as a text.
     """
     chosen = ", ".join(
         f"{json_column(name, types.get(column.type_oid))} AS {name}"

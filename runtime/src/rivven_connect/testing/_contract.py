@@ -20,6 +20,7 @@ from rivven_connect._json import JsonObject
 from rivven_connect._sink import Sink
 from rivven_connect._source import Source
 from rivven_connect._spec import ConnectorKind, ConnectorSpec, GeneratedSpec
+from rivven_connect.testing._side_effects import watched
 
 _SETTLE_S = 2.0
 """How long tasks and threads may take to end after `close`."""
@@ -123,12 +124,17 @@ def fail(message: str) -> NoReturn:
 
 
 async def expect_steady_check(connector: type[Source[Any] | Sink[Any]], config: Any) -> None:
-    """Run `check` twice, each on a connector of its own, and expect the same verdict."""
+    """Run `check` twice, each on a connector of its own, and expect the same verdict.
+
+    What it writes, makes or removes on the disk fails the test as well.
+    """
     verdicts = []
     before = repr(config)
     for _ in range(2):
         async with opened(connector(), config) as one:
-            result = await one.check(config)
+            with watched() as changes:
+                result = await one.check(config)
+        expect(not changes, f"check() changes something: it {'; '.join(changes)}")
         expect(isinstance(result, CheckResult), f"check() returned {type(result).__name__}")
         verdicts.append([(detail.name, detail.passed) for detail in result.checks])
     expect(verdicts[0] == verdicts[1], f"check() first gave {verdicts[0]}, then {verdicts[1]}")

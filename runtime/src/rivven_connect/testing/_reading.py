@@ -46,7 +46,11 @@ class Reading:
 
     def covered(self, stream: str) -> int:
         """Return up to which event the last state covers `stream`; 0 if none does."""
-        own = [point.after for point in self.saved if point.stream == stream]
+        own = [
+            point.after
+            for point in self.saved
+            if point.stream == stream or point.stream.startswith(f"{stream}/")
+        ]
         shared = [point.after for point in self.saved if point.stream == GLOBAL_STREAM]
         return max(own or shared, default=0)
 

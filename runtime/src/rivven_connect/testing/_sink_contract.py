@@ -20,6 +20,7 @@ from rivven_connect.testing._contract import (
     expect_steady_check,
     fail,
 )
+from rivven_connect.testing._secrecy import listening
 from rivven_connect.testing._sink_simulation import SinkSimulation
 from rivven_connect.testing.harness import stream_of
 
@@ -107,6 +108,20 @@ class SinkContract(SinkSimulation, Contract):
                 )
             for result in results:
                 _expect_accounted(result, events)
+
+    @contract_test
+    async def test_no_secret_is_shown(self, config: Any) -> None:
+        """Neither logs nor `check` nor the reasons of failed events hold a secret of the config."""
+        with listening(config) as heard:
+            async with opened(self.connector(), config) as sink:
+                for detail in (await sink.check(config)).checks:
+                    heard.add("the result of check()", detail.message)
+                await self._prepare(sink, config)
+                for result in await self._write(sink, config, self.sample_events()):
+                    heard.add(
+                        "the reason of a failure", [str(one.error) for one in result.failed_events]
+                    )
+                    heard.add("an error of the result", list(map(str, result.errors)))
 
     async def _prepare(self, sink: Sink[Any], config: Any) -> None:
         stream = Stream(

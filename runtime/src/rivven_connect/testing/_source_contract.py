@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any, ClassVar
 
 import pytest
@@ -18,7 +18,7 @@ from rivven_connect._catalog import (
     catalog_from_json,
 )
 from rivven_connect._events import EventType, SourceEvent
-from rivven_connect._json import Json, decode_json, encode_json
+from rivven_connect._json import Json, JsonObject, decode_json, encode_json
 from rivven_connect._source import Source
 from rivven_connect._spec import ConnectorKind
 from rivven_connect._state import State
@@ -41,7 +41,9 @@ from rivven_connect.testing._reading import (
     is_of,
     read_bounded,
     some,
+    take_item,
 )
+from rivven_connect.testing._secrecy import listening
 from rivven_connect.testing._source_simulation import SourceSimulation
 from rivven_connect.testing.assertions import assert_matches_schema, canonical
 
@@ -159,6 +161,43 @@ class SourceContract(SourceSimulation, Contract):
             await expect_no_tasks_but(known)
 
     @contract_test
+    async def test_what_a_cancelled_reading_left_is_read_later(self, config: Any) -> None:
+        """After a cancelled reading a new source goes on at the last state, and nothing is lost."""
+        self._require_replayable()
+        catalog, full = await self._read_all(config)
+        cancelled = Reading()
+        states: dict[str, JsonObject] = {}
+        async with opened(self.connector(), config) as source:
+            items = source.read(config, catalog, None)
+            try:
+                await cancel_after(_noted(items, cancelled, states), 1, self.read_seconds)
+            finally:
+                await close_iterator(items)
+        saved = cancelled.saved[-1] if cancelled.saved else SavedState(0, "", {})
+        missing = self._keys(catalog, full.events) - self._keys(
+            catalog, cancelled.events[: saved.after]
+        )
+        later = await self._resume(config, catalog, saved, missing)
+        lost = missing - self._keys(catalog, later.events)
+        expect(not lost, f"after a cancelled reading, resuming loses {len(lost)}: {some(lost)}")
+
+    @contract_test
+    async def test_no_secret_is_shown(self, config: Any) -> None:
+        """Neither logs nor `check`, `discover`, states and positions hold a secret of the config."""
+        with listening(config) as heard:
+            async with opened(self.connector(), config) as source:
+                for detail in (await source.check(config)).checks:
+                    heard.add("the result of check()", detail.message)
+                catalog = await source.discover(config)
+            heard.add("the catalog", catalog)
+            found = await self._read(
+                config, incremental_catalog(catalog), None, limit=self.record_limit
+            )
+            heard.add("a state", [saved.states for saved in found.saved])
+            heard.add("an event's envelope", [(e.position, e.metadata) for e in found.events])
+            heard.add("the error of an unreadable record", [one.error for one in found.poison])
+
+    @contract_test
     async def test_closed_reading_leaves_nothing_behind(self, config: Any) -> None:
         """An iterator that is closed after its first item leaves no task or thread."""
         catalog = incremental_catalog(await self._discover(config))
@@ -250,3 +289,12 @@ class SourceContract(SourceSimulation, Contract):
             )
         elif len(before) > 1:
             expect(not before <= repeated, f"stream {name} starts over: it ignores its state")
+
+
+async def _noted(
+    items: AsyncIterator[Any], reading: Reading, states: dict[str, JsonObject]
+) -> AsyncIterator[Any]:
+    """Yield the items, and enter each into the reading first."""
+    async for item in items:
+        take_item(reading, states, item)
+        yield item

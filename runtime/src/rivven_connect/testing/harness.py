@@ -185,7 +185,8 @@ def note_state(states: dict[str, JsonObject], item: SourceEvent | EventBatch) ->
     if item.state is None:
         return False
     name = f"{item.namespace}.{item.stream}" if item.namespace else item.stream
-    states[name] = dict(item.state)
+    partition = item.partition if isinstance(item, EventBatch) else ""
+    states[f"{name}/{partition}" if partition else name] = dict(item.state)
     return True
 
 

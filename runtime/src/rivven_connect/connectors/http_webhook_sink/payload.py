@@ -11,20 +11,42 @@ from rivven_connect import JsonObject, SourceEvent
 
 _encoder = msgspec.json.Encoder()
 
+UNENCODABLE = (TypeError, ValueError, RecursionError)
+"""What the encoder raises for a record that is not JSON."""
+
+
+class _Envelope(msgspec.Struct, gc=False):
+    stream: str
+    event_type: str
+    timestamp: object
+    namespace: str | None
+    data: object
+    metadata: JsonObject
+
 
 def encode_record(event: SourceEvent, *, envelope: bool) -> bytes:
-    """Return the event's data as JSON, in an envelope or alone."""
+    """Return the event's data as JSON, in an envelope or alone.
+
+    Raises:
+        TypeError: it has no JSON form; likewise ValueError and RecursionError.
+    """
     if not envelope:
         return _encoder.encode(event.data)
-    found: JsonObject = {
-        "stream": event.stream,
-        "event_type": event.event_type,
-        "timestamp": event.timestamp,
-        "namespace": event.namespace,
-        "data": event.data,
-        "metadata": _metadata(event),
-    }
-    return _encoder.encode(found)
+    return _encoder.encode(
+        _Envelope(
+            event.stream,
+            event.event_type,
+            event.timestamp,
+            event.namespace,
+            event.data,
+            _metadata(event),
+        )
+    )
+
+
+def join_records(records: Sequence[bytes], *, alone: bool) -> bytes:
+    """Return the body that holds the records: an array, or the one record itself."""
+    return records[0] if alone else b"[" + b",".join(records) + b"]"
 
 
 def idempotency_key(events: Sequence[SourceEvent]) -> str | None:

@@ -1,138 +1,175 @@
-"""The http-webhook sink: one request a batch, and no doubt counted as success.
+"""The http-webhook sink: many requests at once, and no doubt counted as success.
 
 At least once: where the answer stays out, the receiver may have the records, and gets them again.
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from typing import Final
 
 from rivven_connect import (
+    BatchConfig,
+    ConfiguredCatalog,
     ConnectorError,
+    EventBatch,
     RecordError,
-    RetryableError,
-    RetryConfig,
-    RetryGuard,
     SourceEvent,
     WriteResult,
 )
+from rivven_connect._sink import BatchForm
 from rivven_connect.connectors.http_webhook_sink._generated import (
     HttpWebhookSinkBase,
     HttpWebhookSinkConfig,
 )
-from rivven_connect.connectors.http_webhook_sink.payload import encode_record, idempotency_key
-from rivven_connect.http import Headers, HttpClient, HttpLimits, api_key, basic, bearer
+from rivven_connect.connectors.http_webhook_sink.delivery import Delivery, Load
+from rivven_connect.connectors.http_webhook_sink.keys import KeyReader
+from rivven_connect.connectors.http_webhook_sink.outcomes import Outcomes
+from rivven_connect.connectors.http_webhook_sink.payload import UNENCODABLE, encode_record
+from rivven_connect.connectors.http_webhook_sink.sending import Sender
+from rivven_connect.connectors.http_webhook_sink.urls import UrlTemplate
 
-_QUICK_RETRIES: Final = RetryConfig(initial_backoff_ms=100, max_backoff_ms=1000)
-_REACHED: Final = frozenset({*range(200, 300), 405, 501})
-"""Answers to a HEAD that come from the endpoint; many take no HEAD."""
-
-_UNENCODABLE = (TypeError, ValueError, RecursionError)
-"""What the encoder raises for a record that is not JSON."""
+_ENOUGH_REQUESTS: Final = 40
+"""Of a write: behind each there is a checkpoint, which costs as much as several of them."""
+_MOST_ROUNDS: Final = 20
+"""Of requests one behind the other: whoever stops the pipeline waits for them."""
 
 
 class HttpWebhookSink(HttpWebhookSinkBase):
-    """Posts batches to one URL."""
+    """Posts batches to one URL, or to one for each stream, namespace or type of event."""
 
-    _client: HttpClient | None = None
+    takes: BatchForm = "json"
+    _sender: Sender | None = None
+    _template = UrlTemplate("")
+    _keys: KeyReader | None = None
 
     async def open(self, config: HttpWebhookSinkConfig) -> None:
-        """Make the client; nothing is connected yet."""
-        self._client = HttpClient(
-            config.url,
-            headers={"Content-Type": "application/json", **config.headers},
-            auth=_credentials(config),
-            limits=HttpLimits(
-                connect_timeout_ms=config.timeout_ms,
-                read_timeout_ms=config.timeout_ms,
-                total_timeout_ms=config.timeout_ms,
-            ),
-            verify_tls=config.verify_tls,
-            ca_file=config.ca_file,
-        )
+        """Make the client, and say what is wanted: records as JSON, or events."""
+        self._template = UrlTemplate(config.url)
+        self._sender = Sender(config, self._template)
+        if (
+            config.include_metadata
+            or config.idempotency_header
+            or "event_type" in self._template.names
+        ):
+            self.takes = "rows"
 
     async def close(self) -> None:
         """Close the connections."""
-        client, self._client = self._client, None
-        if client is not None:
-            await client.close()
+        sender, self._sender = self._sender, None
+        if sender is not None:
+            await sender.close()
+
+    def batch_config(self, config: HttpWebhookSinkConfig) -> BatchConfig:
+        """Return limits of a write: one full request is enough, and more may be there."""
+        limits = super().batch_config(config)
+        at_once = config.max_concurrency
+        requests = max(at_once, min(_MOST_ROUNDS * at_once, _ENOUGH_REQUESTS))
+        if config.rate_limit_rps:
+            # No write is to take much longer than a second.
+            requests = max(1, min(requests, round(config.rate_limit_rps)))
+        return limits.replace(
+            enough_records=config.batch_size, max_records=config.batch_size * requests
+        )
 
     async def check_endpoint_reachable(self, config: HttpWebhookSinkConfig) -> None:
         """Return if the URL answers a HEAD request, or says that it takes none."""
-        await self._require_client().request("HEAD", accept=_REACHED, wants_body=False)
+        await self._require_sender().check()
+
+    async def prepare(self, config: HttpWebhookSinkConfig, catalog: ConfiguredCatalog) -> None:
+        """Learn the primary keys, where records that share one could overtake each other."""
+        if config.max_concurrency > 1 or self._template.names:
+            self._keys = KeyReader.of(catalog)
 
     async def write_batch(
         self, config: HttpWebhookSinkConfig, events: Sequence[SourceEvent]
     ) -> WriteResult:
-        """Post the events, at most `batch_size` in one request.
+        """Post the events, at most `batch_size` in one request, and say what became of each.
 
         Raises:
-            RetryableError: nobody knows whether the receiver has them, or it has not.
-            RecordError: the receiver refuses a request of several; each is to be sent alone.
-            FatalError: it refuses every request.
+            RetryableError: of none it is known that the receiver has it.
+            FatalError: the receiver refuses every request.
         """
-        result = WriteResult()
-        encoded: list[tuple[SourceEvent, bytes]] = []
-        for event in events:
+        outcomes = Outcomes()
+        load = self._load_of_events(config, events, outcomes)
+        await Delivery(config, self._require_sender(), load, outcomes).run()
+        return outcomes.result(events)
+
+    async def write_batches(
+        self, config: HttpWebhookSinkConfig, batches: Sequence[EventBatch]
+    ) -> WriteResult:
+        """Do what `write_batch` does, of records that the engine has encoded where that is enough."""
+        outcomes = Outcomes()
+        load = self._load_of_lines(config, batches) if self.takes == "json" else None
+        if load is None:
+            events = [event for batch in batches for event in batch.events()]
+            load = self._load_of_events(config, events, outcomes)
+        await Delivery(config, self._require_sender(), load, outcomes).run()
+        return outcomes.result(None)
+
+    def _load_of_events(
+        self, config: HttpWebhookSinkConfig, events: Sequence[SourceEvent], outcomes: Outcomes
+    ) -> Load:
+        """Encode the events; those that cannot be sent are refused."""
+        template = self._template
+        places: list[int] = []
+        records: list[bytes] = []
+        urls: list[str] = []
+        for place, event in enumerate(events):
             try:
                 record = encode_record(event, envelope=config.include_metadata)
-            except _UNENCODABLE as error:
-                result.add_failed_event(event, f"the record cannot be written as JSON: {error}")
+                url = template.url(event.stream, event.event_type, event.namespace)
+            except UNENCODABLE as error:
+                outcomes.refused(place, f"the record cannot be written as JSON: {error}")
+            except RecordError as error:
+                outcomes.refused(place, error.message)
             else:
-                encoded.append((event, record))
-        for start in range(0, len(encoded), config.batch_size):
-            await self._post(config, encoded[start : start + config.batch_size], result)
-        return result
+                places.append(place)
+                records.append(record)
+                urls.append(url)
+        reader = self._reader(config, len(places))
+        sent = events if len(places) == len(events) else [events[place] for place in places]
+        return Load(
+            places=places,
+            records=records,
+            urls=urls if template.names else None,
+            keys=None if reader is None else reader.of_events(sent),
+            events=sent,
+        )
 
-    async def _post(
-        self,
-        config: HttpWebhookSinkConfig,
-        encoded: Sequence[tuple[SourceEvent, bytes]],
-        result: WriteResult,
-    ) -> None:
-        """Post one request, and say in `result` what became of its events."""
-        events = [event for event, _ in encoded]
-        records = [record for _, record in encoded]
-        body = records[0] if config.batch_size == 1 else b"[" + b",".join(records) + b"]"
-        headers = {}
-        if config.idempotency_header and (key := idempotency_key(events)):
-            headers[config.idempotency_header] = key
-        try:
-            await self._send(config, body, headers)
-        except RecordError as error:
-            if len(events) > 1:
-                raise
-            result.add_failed_event(events[0], error.message)
-        else:
-            result.add_success(len(events), len(body))
+    def _load_of_lines(
+        self, config: HttpWebhookSinkConfig, batches: Sequence[EventBatch]
+    ) -> Load | None:
+        """Take the records as they are encoded; None where their events have to be looked at."""
+        template = self._template
+        records: list[bytes] = []
+        urls: list[str] = []
+        reader = self._reader(config, sum(map(len, batches)))
+        keys = reader.of_batches(batches) if reader is not None else None
+        if reader is not None and keys is None:
+            return None
+        for batch in batches:
+            records += batch.lines().split(b"\n")
+            records.pop()  # what is behind the last line's end
+            if template.names:
+                try:
+                    url = template.url(batch.stream, "", batch.namespace)
+                except RecordError:
+                    return None
+                urls += [url] * len(batch)
+        return Load(
+            places=range(len(records)),
+            records=records,
+            urls=urls if template.names else None,
+            keys=keys,
+        )
 
-    async def _send(self, config: HttpWebhookSinkConfig, body: bytes, headers: Headers) -> None:
-        client = self._require_client()
-        guard = RetryGuard(_QUICK_RETRIES.replace(max_retries=config.retry_count))
-        while True:
-            try:
-                await client.request(config.method, body=body, headers=headers, wants_body=False)
-            except RetryableError as error:
-                if error.retry_after or not guard.should_retry(error):
-                    raise
-                await asyncio.sleep(guard.record_attempt(error) / 1000)
-            else:
-                return
+    def _reader(self, config: HttpWebhookSinkConfig, count: int) -> KeyReader | None:
+        """Return what reads keys, if so many records are more than one request."""
+        is_one = count <= config.batch_size and not self._template.names
+        return None if is_one else self._keys
 
-    def _require_client(self) -> HttpClient:
-        if self._client is None:
+    def _require_sender(self) -> Sender:
+        if self._sender is None:
             raise ConnectorError.internal("the sink is not open")
-        return self._client
-
-
-def _credentials(config: HttpWebhookSinkConfig) -> Headers:
-    auth = config.auth
-    if auth is None:
-        return {}
-    if auth.type == "bearer":
-        return bearer(auth.token)
-    if auth.type == "basic":
-        return basic(auth.username, auth.password)
-    return api_key(auth.key, header=auth.header_name)
+        return self._sender

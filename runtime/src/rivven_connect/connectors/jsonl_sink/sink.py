@@ -13,11 +13,12 @@ from functools import partial
 import msgspec
 
 from rivven_connect import ConfiguredCatalog, EventBatch, Json, SourceEvent, WriteResult
+from rivven_connect._appended_files import AppendedFiles
 from rivven_connect._offload import Offload
 from rivven_connect._sink import BatchForm
 from rivven_connect._stream_paths import PLACEHOLDER, require_writable, stream_path
 from rivven_connect.connectors.jsonl_sink._generated import JsonlSinkBase, JsonlSinkConfig
-from rivven_connect.connectors.jsonl_sink.files import LineFiles
+from rivven_connect.connectors.jsonl_sink.lines import JsonLines
 
 _encoder = msgspec.json.Encoder()
 
@@ -31,7 +32,7 @@ class JsonlSink(JsonlSinkBase):
     takes: BatchForm = "json"
 
     def __init__(self) -> None:
-        self._files = LineFiles()
+        self._files = AppendedFiles(JsonLines())
         self._writes, self._syncs = Offload(), Offload()
 
     async def open(self, config: JsonlSinkConfig) -> None:

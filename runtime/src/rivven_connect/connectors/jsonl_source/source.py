@@ -16,19 +16,17 @@ import msgspec
 from rivven_connect import (
     Catalog,
     ConfiguredCatalog,
-    ConfiguredStream,
     EventBatch,
     Item,
     Json,
     Poison,
     State,
     Stream,
-    StreamState,
     SyncMode,
 )
+from rivven_connect._file_position import Position, saved_place
+from rivven_connect._line_reader import LineReader, open_file
 from rivven_connect.connectors.jsonl_source._generated import JsonlSourceBase, JsonlSourceConfig
-from rivven_connect.connectors.jsonl_source.position import Position
-from rivven_connect.connectors.jsonl_source.reader import LineReader, open_file
 
 _decode = msgspec.json.Decoder().decode
 
@@ -57,9 +55,14 @@ class JsonlSource(JsonlSourceBase):
         chosen = catalog.find_stream(config.stream)
         if chosen is None:
             return
-        reader = LineReader(config.path, max_line_bytes=config.max_line_bytes, follow=config.follow)
+        reader = LineReader(
+            config.path,
+            max_line_bytes=config.max_line_bytes,
+            follow=config.follow,
+            unfinished="set `follow: true` for a file that others are writing",
+        )
         try:
-            position = await asyncio.to_thread(reader.open, _saved(chosen, state))
+            position = await asyncio.to_thread(reader.open, saved_place(chosen, state))
             while True:
                 lines = await asyncio.to_thread(reader.read)
                 for item in _items(config.stream, position, lines):
@@ -73,15 +76,6 @@ class JsonlSource(JsonlSourceBase):
         if chosen.sync_mode is SyncMode.FULL_REFRESH:
             end = {**position.to_state(), "complete": True}
             yield EventBatch(stream=config.stream, records=[], state=end)
-
-
-def _saved(chosen: ConfiguredStream, state: State | None) -> StreamState | None:
-    """Return where to go on; None where a full refresh starts over."""
-    saved = state.get_stream(chosen.stream.full_name()) if state else None
-    starts_over = chosen.sync_mode is SyncMode.FULL_REFRESH
-    if saved is not None and starts_over and saved.get("complete", bool, False):
-        return None
-    return saved
 
 
 def _items(stream: str, position: Position, lines: Sequence[bytes]) -> Iterator[Item]:

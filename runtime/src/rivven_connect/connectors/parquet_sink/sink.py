@@ -100,7 +100,7 @@ class ParquetSink(ParquetSinkBase):
     def _take_batches(
         self, config: ParquetSinkConfig, batches: Sequence[EventBatch]
     ) -> WriteResult:
-        from rivven_connect.connectors.parquet_sink.tables import columns_of  # noqa: PLC0415  # an extra
+        from rivven_connect._arrow.tables import columns_of  # noqa: PLC0415  # an extra
 
         taken: list[tuple[str, pa.RecordBatch]] = []
         for batch in batches:
@@ -111,7 +111,7 @@ class ParquetSink(ParquetSinkBase):
         return result
 
     def _take_events(self, config: ParquetSinkConfig, events: Sequence[SourceEvent]) -> WriteResult:
-        from rivven_connect.connectors.parquet_sink.tables import fit_events  # noqa: PLC0415  # an extra
+        from rivven_connect._arrow.tables import fit_events  # noqa: PLC0415  # an extra
 
         by_stream: dict[str, list[SourceEvent]] = {}
         for event in events:

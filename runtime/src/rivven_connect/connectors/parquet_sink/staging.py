@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import datetime
 import fcntl
 import logging
 import os
 import re
-import secrets
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -17,12 +15,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from rivven_connect import ConnectorError
+from rivven_connect._arrow.gathering import Gathered
+from rivven_connect._run_names import run_name, started_of, with_range
 from rivven_connect._stream_paths import make_folder, sync_folder
-from rivven_connect.connectors.parquet_sink.gathering import Gathered
 
 _log = logging.getLogger("rivven_connect.parquet_sink")
 
-_STARTED = "%Y%m%dT%H%M%S.%fZ"
 _STAGED = re.compile(r"\.(\d{8}T\d{6}\.\d{6}Z)-([0-9a-f]{8})-\d{12}-\d{12}\.parquet\.tmp", re.ASCII)
 
 
@@ -39,8 +37,8 @@ class Staging:
     """
 
     def __init__(self) -> None:
-        self._started = datetime.datetime.now(datetime.UTC).strftime(_STARTED)
-        self._run = f"{self._started}-{secrets.token_hex(4)}"
+        self._run = run_name()
+        self._started = started_of(self._run)
         self._lock = threading.Lock()
         self._gathered: dict[Path, Gathered] = {}
         self._published: dict[Path, int] = {}
@@ -81,7 +79,7 @@ class Staging:
                         self._make_folder(folder)
                         _write(
                             table,
-                            folder / f"{self._run}-{first:012}-{last:012}.parquet",
+                            folder / f"{with_range(self._run, first, last)}.parquet",
                             compression=compression,
                             row_group_rows=row_group_rows,
                         )

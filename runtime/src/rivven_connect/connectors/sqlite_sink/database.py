@@ -3,44 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import sqlite3
-import stat
 from collections.abc import Iterator
 from pathlib import Path
 
 from rivven_connect import ConnectorError
-
-_HEADER = b"SQLite format 3\0"
-_BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
-_DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
-_FORBIDDEN = frozenset({sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH})
-
-
-@contextlib.contextmanager
-def translated(path: str) -> Iterator[None]:
-    """Turn what SQLite raises into what the engine can act on.
-
-    Raises:
-        ConnectorError: transient where the database is locked, else fatal.
-        OSError: the disk is full.
-    """
-    try:
-        yield
-    except sqlite3.Error as error:
-        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
-        if code in _BUSY:
-            raise ConnectorError.transient(f"{path} is locked by another program") from error
-        if code == sqlite3.SQLITE_FULL:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path) from error
-        if code in _DAMAGED:
-            raise ConnectorError.fatal(
-                f"{path} is damaged or no SQLite database ({error}); restore it, or name another file"
-            ) from error
-        if code in _FORBIDDEN:
-            raise ConnectorError.permission(f"{path} may not be written: {error}") from error
-        raise ConnectorError.io(f"{path} failed: {error}") from error
+from rivven_connect._sqlite import HEADER, require_regular
+from rivven_connect._stream_paths import make_folder
 
 
 class Database:
@@ -49,7 +19,7 @@ class Database:
     def __init__(self, path: str, *, busy_timeout_ms: int, journal_mode: str | None) -> None:
         # Absolute, because SQLite keeps `:memory:` and the empty path in memory.
         self._path = Path(path).absolute()
-        _make_folder(self._path.parent)
+        make_folder(self._path.parent)
         require_regular(self._path)
         self.connection = sqlite3.connect(
             self._path,
@@ -112,16 +82,6 @@ class Database:
         return found.st_dev, found.st_ino
 
 
-def require_regular(path: Path) -> None:
-    """Return unless something that is no file stands at the path.
-
-    Raises:
-        ConnectorError: it does; opening a named pipe would wait for ever.
-    """
-    if path.exists() and not stat.S_ISREG(path.stat().st_mode):
-        raise ConnectorError.configuration(f"{path} is not a regular file")
-
-
 def require_database(path: Path) -> None:
     """Return if there is a database at the path, or nothing; nothing is created or changed.
 
@@ -133,8 +93,8 @@ def require_database(path: Path) -> None:
     require_regular(path)
     if path.exists() and not path.with_name(f"{path.name}-journal").exists():
         with path.open("rb") as file:
-            header = file.read(len(_HEADER))
-        if header not in (b"", _HEADER):
+            header = file.read(len(HEADER))
+        if header not in (b"", HEADER):
             raise ConnectorError.configuration(f"{path} is no SQLite database; name another file")
 
 
@@ -151,16 +111,3 @@ def require_writable(path: Path) -> None:
         raise ConnectorError.configuration(f"{folder} is not a folder")
     if not os.access(folder, os.W_OK | os.X_OK):
         raise ConnectorError.permission(f"nothing can be created in {folder}")
-
-
-def _make_folder(folder: Path) -> None:
-    """Make a folder and those above it, so that they are there after a power loss."""
-    if folder.is_dir():
-        return
-    _make_folder(folder.parent)
-    folder.mkdir(exist_ok=True)
-    descriptor = os.open(folder.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

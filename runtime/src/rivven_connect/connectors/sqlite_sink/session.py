@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
+from rivven_connect._sqlite import translated
 from rivven_connect._tables.session import TableSession
 from rivven_connect.connectors.sqlite_sink._generated import SqliteSinkConfig
-from rivven_connect.connectors.sqlite_sink.database import Database, translated
+from rivven_connect.connectors.sqlite_sink.database import Database
 from rivven_connect.connectors.sqlite_sink.statements import Statements
 from rivven_connect.connectors.sqlite_sink.store import SqliteStore
 from rivven_connect.connectors.sqlite_sink.tables import Table, tables_of
@@ -20,7 +21,7 @@ class Session(TableSession[Table]):
 
     def __init__(self, config: SqliteSinkConfig) -> None:
         self._path = config.path
-        with translated(self._path):
+        with translated(self._path, use="written"):
             self._database = Database(
                 config.path,
                 busy_timeout_ms=config.busy_timeout_ms,
@@ -39,7 +40,7 @@ class Session(TableSession[Table]):
     def _transaction(self, doing: str, work: Callable[[], T]) -> T:
         """Do some work in one transaction; SQLite's messages say enough of what was done."""
         with (
-            translated(self._path),
+            translated(self._path, use="written"),
             self._writer.restoring(),
             self._database.transaction(),
         ):

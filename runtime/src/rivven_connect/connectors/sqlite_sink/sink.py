@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import ClassVar, TypeVar
 
 from rivven_connect import Batch, Checkpoint, ConfiguredCatalog, SourceEvent, WriteResult
+from rivven_connect._sqlite import translated
 from rivven_connect._tables.threads import SessionThread
 from rivven_connect.connectors.sqlite_sink._generated import SqliteSinkBase, SqliteSinkConfig
 from rivven_connect.connectors.sqlite_sink.database import (
     require_database,
     require_writable,
-    translated,
 )
 from rivven_connect.connectors.sqlite_sink.session import Session
 
@@ -75,5 +75,5 @@ class SqliteSink(SqliteSinkBase):
 
 
 def _checked(check: Callable[[Path], None], path: str) -> None:
-    with translated(path):
+    with translated(path, use="written"):
         check(Path(path))

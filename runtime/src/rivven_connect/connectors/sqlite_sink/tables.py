@@ -9,19 +9,13 @@ import sqlite3
 from collections.abc import Collection, Iterable
 
 from rivven_connect import ConnectorError, JsonObject
+from rivven_connect._sqlite import ANY, INTEGER, TEXT, affinity
 from rivven_connect._tables.changes import Key
 from rivven_connect._tables.names import INDEX, KEY, KEY_PART, ORDINAL, SYNC, Naming, digest, quoted
 from rivven_connect._tables.plans import StreamPlan
 from rivven_connect._tables.records import part_at
 from rivven_connect._tables.tables import Fields, Tables, require_room
-from rivven_connect.connectors.sqlite_sink.values import (
-    ANY,
-    INTEGER,
-    TEXT,
-    affinity,
-    column_type,
-    key_value,
-)
+from rivven_connect.connectors.sqlite_sink.values import column_type, key_value
 
 NAMING = Naming(longest=200, refused_prefix="sqlite_", ignores_case=True)
 _DECLARED = {ORDINAL: "INTEGER NOT NULL DEFAULT 0", SYNC: INTEGER}

@@ -10,10 +10,9 @@ from collections.abc import Mapping
 from types import NoneType
 
 from rivven_connect import Json
+from rivven_connect._sqlite import ANY, INTEGER, NUMERIC, REAL, TEXT
 from rivven_connect._tables.json_text import is_exact, json_text, plain
 from rivven_connect._tables.records import Unfit
-
-INTEGER, REAL, TEXT, NUMERIC, ANY = "INTEGER", "REAL", "TEXT", "NUMERIC", ""
 
 _COLUMN_TYPES = {
     "integer": INTEGER,
@@ -41,18 +40,6 @@ def column_type(schema: Json) -> str:
     return (
         _COLUMN_TYPES.get(names[0], ANY) if len(names) == 1 and isinstance(names[0], str) else ANY
     )
-
-
-def affinity(declared: str) -> str:
-    """Return the affinity of a declared column type, by SQLite's own rules (section 3.1)."""
-    text = declared.upper()
-    if "INT" in text:
-        return INTEGER
-    if any(part in text for part in ("CHAR", "CLOB", "TEXT")):
-        return TEXT
-    if not text or "BLOB" in text:
-        return ANY
-    return REAL if any(part in text for part in ("REAL", "FLOA", "DOUB")) else NUMERIC
 
 
 def column_values(values: list[Json], kind: str, field: str) -> list[Json]:

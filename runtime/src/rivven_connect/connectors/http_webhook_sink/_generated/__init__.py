@@ -8,7 +8,7 @@ from rivven_connect import ConnectorSpec, SinkRegistry
 from .base import HttpWebhookSinkBase, HttpWebhookSinkConfigSpec
 from .config import HttpWebhookSinkConfig
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "HttpWebhookSinkBase",

@@ -24,8 +24,8 @@ class HttpWebhookSinkConfigSpec(GeneratedBatchSpec):
     """Spec of the http-webhook sink."""
 
     folder = Path(__file__).parent
-    batch = BatchConfig(max_records=10000, max_bytes=10485760, max_wait_ms=1000)
-    batch_from: ClassVar = {"max_records": "batch_size"}
+    batch = BatchConfig(max_records=10000, max_bytes=10485760, max_wait_ms=5000)
+    batch_from: ClassVar = {"max_records": "batch_size", "max_wait_ms": "batch_timeout_ms"}
 
 
 class HttpWebhookSinkBase(BatchSink[HttpWebhookSinkConfig]):

@@ -15,13 +15,17 @@ from rivven_connect.config import (
     Integer,
     JsonObject,
     NotNull,
+    Number,
     Pattern,
     Secret,
     SecretText,
     SinkConfig,
     Tagged,
     Text,
+    Validator,
 )
+
+from .. import validators
 
 
 class Bearer(ConfigModel):
@@ -47,6 +51,14 @@ class ApiKey(ConfigModel):
     header_name: Annotated[Text, Pattern("^[A-Za-z0-9-]{1,60}$")] = "X-API-Key"
 
 
+class Signing(ConfigModel):
+    """An HMAC-SHA256 of the time in Unix seconds, a full stop and the body as it is sent."""
+
+    secret: Annotated[Secret, SecretText(min_length=1)]
+    header: Annotated[Text, Pattern("^[A-Za-z0-9-]{1,60}$")] = "X-Webhook-Signature"
+    timestamp_header: Annotated[Text, Pattern("^[A-Za-z0-9-]{1,60}$")] = "X-Webhook-Timestamp"
+
+
 class HttpWebhookSinkConfig(SinkConfig):
     """Config of the http-webhook sink."""
 
@@ -54,11 +66,20 @@ class HttpWebhookSinkConfig(SinkConfig):
 
     _example: ClassVar[JsonObject] = {"url": "https://hooks.example.com/in"}
 
-    url: Annotated[Text, Pattern("^[Hh][Tt][Tt][Pp][Ss]?://.*$"), Format("uri")]
-    """Where records are posted. A redirect is never followed."""
+    url: Annotated[
+        Text,
+        Pattern(
+            "^[Hh][Tt][Tt][Pp][Ss]?://[^/?#{}]+([/?#]([^{}]|\\{(stream|event_type|namespace)\\})*)?$",
+        ),
+        Validator(validators.webhook_url),
+    ]
+    """Where records are posted. Behind the host, {stream}, {event_type} and {namespace} ("default" where a record has none) stand for what they are in each record, percent-encoded; a request then holds records of one URL. A redirect is never followed."""
 
-    method: Literal["POST", "PUT", "PATCH"] = "POST"
+    method: Literal["POST", "PUT", "PATCH", "DELETE"] = "POST"
     """The method of each request."""
+
+    content_type: Annotated[Text, Pattern("^[!-~]([ -~]*[!-~])?$")] = "application/json"
+    """The Content-Type of each request, whose body is JSON all the same."""
 
     headers: dict[str, Secret] = Default(dict)
     """Headers of each request; their values are secret."""
@@ -70,10 +91,25 @@ class HttpWebhookSinkConfig(SinkConfig):
     """Longest wait for a whole answer, connecting included."""
 
     retry_count: Annotated[Integer, Field(ge=0, le=10)] = 0
-    """Further attempts inside one write, at most a second apart, before the pipeline's own. An answer that asks to wait is left to the pipeline."""
+    """Further attempts at one request before it is left to the pipeline, whose retry begins with what is still missing. An answer that asks for more than 60 s is left to it at once."""
+
+    retry_backoff_ms: Annotated[Integer, Field(ge=100, le=60000)] = 1000
+    """Wait before the first of these attempts. It doubles with each, up to 60 s; a random part of up to a quarter is added. A longer Retry-After is honoured."""
 
     batch_size: Annotated[Integer, Field(ge=1, le=1000)] = 100
-    """Most records in one request. The body is a JSON array of them; with 1, it is the one record itself."""
+    """Most records in one request. The body is a JSON array of them; with 1, it is the one record itself. A write of the pipeline is batch_size x max_concurrency records."""
+
+    batch_timeout_ms: Annotated[Integer, Field(ge=1)] = 1000
+    """Longest time that a record waits for others to be sent with."""
+
+    max_concurrency: Annotated[Integer, Field(ge=1, le=64)] = 4
+    """Most requests at once. Records with the same primary key keep their order. With 1, so do all records."""
+
+    rate_limit_rps: Annotated[Number, Field(ge=0)] = 0
+    """Most requests a second, further attempts included; 0 is no limit."""
+
+    compression_threshold_bytes: Annotated[Integer, Field(ge=0)] = 0
+    """Bodies of this size and larger are sent as gzip if that makes them smaller; 0 is never."""
 
     include_metadata: Boolean = True
     """Post an envelope of stream, event_type, timestamp, namespace, data and metadata instead of the data alone, which does not tell a delete from an insert."""
@@ -86,3 +122,17 @@ class HttpWebhookSinkConfig(SinkConfig):
 
     ca_file: Annotated[Text | None, NotNull(), Field(min_length=1)] = None
     """A PEM file of the authorities to trust instead of the system's."""
+
+    signing: Annotated[Signing | None, NotNull()] = None
+    """Proves to the receiver who sent a request, and when; without it, nothing is signed."""
+
+    health_check_url: Annotated[
+        Text | None,
+        NotNull(),
+        Pattern("^[Hh][Tt][Tt][Pp][Ss]?://.*$"),
+        Format("uri"),
+    ] = None
+    """What check asks instead of the URL, with the same headers; of the same scheme, host and port."""
+
+    keepalive_ms: Annotated[Integer, Field(ge=1)] = 90000
+    """How long an unused connection is kept for the next request."""

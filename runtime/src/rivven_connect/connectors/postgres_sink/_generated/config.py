@@ -46,9 +46,14 @@ class PostgresSinkConfig(SinkConfig):
 
     _schema_file = Path(__file__).with_name("config.schema.json")
 
-    _example: ClassVar[JsonObject] = {"host": "localhost", "database": "warehouse"}
+    _example: ClassVar[JsonObject] = {
+        "connection_string": "postgresql://loader@localhost/warehouse",
+    }
 
-    _rules = (require_one("connection_string", "host"), require_together("host", "database"))
+    _rules = (
+        require_one("connection_string", "host"),
+        require_together("host", "database", "user", "password"),
+    )
 
     connection_string: Annotated[Secret | None, SecretText(min_length=1), NotNull()] = None
     """Where the database is, as libpq takes it: `postgresql://user:password@host:5432/database` or `host=... dbname=...`. In place of `host` and the fields below it."""
@@ -63,10 +68,10 @@ class PostgresSinkConfig(SinkConfig):
     """The database."""
 
     user: Annotated[Text | None, NotNull(), Field(min_length=1)] = None
-    """The role to connect as; by default the name of the operating system's user."""
+    """The role to connect as."""
 
     password: Annotated[Secret | None, NotNull()] = None
-    """The role's password."""
+    """The role's password; may be empty."""
 
     tls: Annotated[Tls | None, NotNull()] = None
     """How the connection is encrypted; by default as `connection_string` says, else `prefer`."""

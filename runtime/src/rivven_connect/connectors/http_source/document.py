@@ -1,0 +1,91 @@
+"""The body of an answer, taken apart no further than asked.
+
+The link to the next page is found without decoding the records, so that the next page is on its way
+while they are.
+"""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Sequence
+from typing import Any, Final
+
+import msgspec
+
+from rivven_connect import ConnectorError, Json
+from rivven_connect.http import HttpResponse
+
+MISSING: Final = object()
+"""No value; not even null."""
+
+_NO_CONTENT = 204
+
+_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_value = msgspec.json.Decoder().decode
+
+
+def pointer_steps(pointer: str) -> tuple[str, ...]:
+    """Return the steps of a JSON Pointer (RFC 6901)."""
+    return tuple(step.replace("~1", "/").replace("~0", "~") for step in pointer.split("/")[1:])
+
+
+class Document:
+    """One answer whose body is JSON.
+
+    Raises:
+        ConnectorError: the body is not JSON; so do the methods, since parts are decoded later.
+    """
+
+    def __init__(self, answer: HttpResponse) -> None:
+        self.answer = answer
+        self._found: dict[str, Json] = {}
+        self._members: dict[str, msgspec.Raw] | None = None
+        self._whole: Json = MISSING
+        if answer.status == _NO_CONTENT:
+            return
+        try:
+            self._members = answer.decoded(lambda body: _members(_without_mark(body)))
+        except ConnectorError:  # a list, say; or no JSON at all
+            self._decode()
+
+    @property
+    def size(self) -> int:
+        """Bytes of the body."""
+        return len(self.answer.body)
+
+    def at(self, steps: Sequence[str]) -> Any:
+        """Return the value at the steps of a pointer, or `MISSING`; null where there is no content."""
+        if self.answer.status == _NO_CONTENT:
+            return None
+        if self._members is None or not steps:
+            return _walk(self._decode(), steps)
+        first, *rest = steps
+        if first not in self._members:
+            return MISSING
+        if first not in self._found:
+            raw = self._members[first]
+            self._found[first] = self.answer.decoded(lambda _: _value(raw))
+        return _walk(self._found[first], rest)
+
+    def _decode(self) -> Json:
+        if self._whole is MISSING:
+            self._whole = self.answer.decoded(lambda body: _value(_without_mark(body)))
+        return self._whole
+
+
+def _without_mark(body: bytes) -> bytes:
+    """Return the body without the byte order mark that some servers send (RFC 8259, 8.1)."""
+    return body.removeprefix(codecs.BOM_UTF8)
+
+
+def _walk(value: Json, steps: Sequence[str]) -> Any:
+    for step in steps:
+        if isinstance(value, dict) and step in value:
+            value = value[step]
+        elif (
+            isinstance(value, list) and step.isascii() and step.isdigit() and int(step) < len(value)
+        ):
+            value = value[int(step)]
+        else:
+            return MISSING
+    return value

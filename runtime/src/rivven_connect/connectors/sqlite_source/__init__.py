@@ -1,0 +1,5 @@
+"""The sqlite source."""
+
+from rivven_connect.connectors.sqlite_source.source import SqliteSource
+
+__all__ = ["SqliteSource"]
