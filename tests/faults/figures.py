@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
 PROPERTY = "figures"
+_ROW = re.compile(r"^\| (?P<id>[A-Z][0-9]+) \| .* \| (?P<told>[^|]*) \|$", re.MULTILINE)
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reliability.md"
 BEGIN = "<!-- figures: begin; `make faults` writes between these lines -->"
 END = "<!-- figures: end -->"
@@ -60,10 +62,16 @@ class Figures:
             before = known.get(name, 0)
             known[name] = max(before, value) if name.startswith("most") else before + value
 
-    def rows(self) -> list[str]:
-        """Return one row per experiment, in the order of their numbers."""
-        ordered = sorted(self._known.items(), key=lambda one: (one[0][0], int(one[0][1:])))
-        return [f"| {id_} | {EXPERIMENTS[id_]} | {_told(values)} |" for id_, values in ordered]
+    def rows(self, before: str = "") -> list[str]:
+        """Return one row per experiment, in the order of their numbers.
+
+        Args:
+            before: the table so far; what was not gathered now stays as it stands there.
+        """
+        told = {found["id"]: found["told"] for found in _ROW.finditer(before)}
+        told |= {id_: _told(values) for id_, values in self._known.items()}
+        ordered = sorted(told.items(), key=lambda one: (one[0][0], int(one[0][1:])))
+        return [f"| {id_} | {EXPERIMENTS[id_]} | {values} |" for id_, values in ordered]
 
 
 def require_known(experiment: str) -> None:
@@ -81,11 +89,11 @@ def _told(values: Mapping[str, int]) -> str:
 
 
 def write(figures: Figures, page: Path = PAGE) -> None:
-    """Put the figures between the page's markers; a page without them is left alone."""
+    """Put the figures between the page's markers; rows of other experiments stay."""
     text = page.read_text(encoding="utf-8")
     before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
+    old, end, after = rest.partition(END)
     if not (begin and end):
         raise ValueError(f"{page.name} has no place for the figures")
-    table = ["| id | experiment | figures |", "|---|---|---|", *figures.rows()]
+    table = ["| id | experiment | figures |", "|---|---|---|", *figures.rows(old)]
     page.write_text(f"{before}{BEGIN}\n{chr(10).join(table)}\n{END}{after}", encoding="utf-8")

@@ -25,6 +25,17 @@ def test_figures_are_added_up_and_the_most_is_kept(tmp_path: Path) -> None:
     assert page.read_text(encoding="utf-8") == text
 
 
+def test_what_was_not_done_again_keeps_its_figures(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(f"{BEGIN}\n{END}\n", encoding="utf-8")
+    for experiment, kills in (("M2", 7), ("M1", 3), ("M2", 9)):
+        figures = Figures()
+        figures.add(experiment, {"kills": kills})
+        write(figures, page)
+    told = [line.rpartition("| kills ")[2] for line in page.read_text().splitlines()[3:-1]]
+    assert told == ["3 |", "9 |"]
+
+
 def test_an_experiment_without_a_description_is_an_error() -> None:
     with pytest.raises(ValueError, match="M99"):
         Figures().add("M99", {})
