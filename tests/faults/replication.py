@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -73,6 +74,15 @@ class Replication:
     def run(self, failpoints: str = "", **config: Any) -> int:
         """Run up to what is there now; return the exit code."""
         return self.start("catch_up", failpoints, **config).ended()
+
+    def start_over(self) -> None:
+        """Forget what was saved and what was written, slot and publication included."""
+        self.server.run_sql(f"SELECT pg_drop_replication_slot('{SLOT}')")
+        self.server.run_sql("DROP PUBLICATION rivven_pub")
+        with psycopg.connect(self._target, autocommit=True) as connection:
+            connection.execute(b"DROP SCHEMA public CASCADE")
+            connection.execute(b"CREATE SCHEMA public")
+        shutil.rmtree(self.folder / ".rivven-state")
 
     def errors(self) -> str:
         """Return what the runs said on standard error."""
@@ -149,5 +159,8 @@ class Running:
         deadline = time.monotonic() + DEADLINE_S
         while not condition():
             assert self.process.poll() is None, "the pipeline ended"
-            assert time.monotonic() < deadline, "it does not come to that"
+            if time.monotonic() > deadline:
+                self.process.kill()
+                self.process.wait()
+                raise AssertionError("it does not come to that")
             time.sleep(0.02)

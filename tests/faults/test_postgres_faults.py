@@ -110,9 +110,8 @@ def test_f35_restarted_the_server_is_read_on(  # noqa: PLR0917  # fixtures
         scenario(run, restart)
         assert restarts > 0
         figures("M5", restarts=restarts, rows_lost=run.lost("orders", "lines"))
-        server.run_sql(f"SELECT pg_drop_replication_slot('{SLOT}')")
-        server.run_sql("DROP PUBLICATION rivven_pub; TRUNCATE orders, lines")
-        subprocess.run(["rm", "-rf", tmp_path / ".rivven-state"], check=True)
+        run.start_over()
+        server.run_sql("TRUNCATE orders, lines")
 
 
 def refuses_with_a_gap(run: Replication, says: str) -> None:
