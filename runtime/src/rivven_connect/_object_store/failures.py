@@ -69,7 +69,7 @@ _BY_CLASS: tuple[tuple[type | tuple[type, ...], Maker, str], ...] = (
 
 _BROKEN: Mapping[str, tuple[Maker, str]] = {
     "Timeout": (ConnectorError.timeout, "no whole answer in time"),
-    "Connect": (ConnectorError.connection, "the store cannot be reached"),
+    "Connect": (ConnectorError.connection, "the store cannot be reached; is `endpoint` right?"),
 }
 
 
