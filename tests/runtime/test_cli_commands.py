@@ -225,6 +225,15 @@ def test_connectors_prints_json(capfd: pytest.CaptureFixture[str]) -> None:
     assert isinstance(json.loads(out), list)
 
 
+def test_connectors_of_an_unknown_category_names_those_that_there_are(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    code, _, err = invoke(capfd, "connectors", "--category", "databse")
+    assert code == 0
+    assert "no connector matches" in err
+    assert "categories are api, database" in err
+
+
 def _group_with(function: Any) -> click.Group:
     group = click.Group("test")
     group.add_command(click.Command("go", callback=function))

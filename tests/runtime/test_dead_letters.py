@@ -281,7 +281,8 @@ def test_poison_without_dead_letters_stops_before_it(tmp_path: Path) -> None:
     source, _ = make_source(read)
     sink, sunk = make_sink()
     memory = MemoryStore()
-    with pytest.raises(PipelineError, match="cannot be parsed") as caught:
+    says = r"a record \(position 50\) cannot be parsed: no JSON; with `dead_letter`"
+    with pytest.raises(PipelineError, match=says) as caught:
         run_plan(simple_plan(tmp_path, source, sink), memory=memory)
     assert caught.value.exit_code == ExitCode.CONNECTOR
     assert sunk.keys() == set(range(50))

@@ -110,6 +110,7 @@ def test_installed_connectors_are_found_by_name_kind_and_alias(installed: Path) 
         ("clash", "RVN703", "uninstall"),
         ("countr", "RVN701", "'counter'"),
         ("sink:counter", "RVN701", "both"),
+        ("pipeline.yaml", "RVN701", "pipelines are for `run` and `check`"),
     ],
 )
 def test_what_is_ambiguous_or_unknown_says_what_to_write(

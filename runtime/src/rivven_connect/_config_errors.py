@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
@@ -45,7 +46,7 @@ _KEYWORDS = frozenset(
 
 def config_problems(error: ValidationError, model: type[BaseModel]) -> list[Problem]:
     """Return the problems of a failed validation, each with JSON pointer and rule."""
-    details = error.errors(include_input=False, include_url=False)
+    details = error.errors(include_url=False)
     return [_problem(detail, model) for detail in details]
 
 
@@ -67,7 +68,7 @@ def _problem(detail: Any, model: type[BaseModel]) -> Problem:
     return Problem(
         code=_code(rule),
         message=message,
-        hint=_hint(rule, path, model),
+        hint=_near_choice(detail) if rule == "enum" else _hint(rule, path, model),
         pointer=json_pointer(path),
         rule=rule,
     )
@@ -91,8 +92,42 @@ def _code(rule: str) -> str:
 def _hint(rule: str, path: Sequence[str | int], model: type[BaseModel]) -> str:
     if rule == "required":
         return f"add {path[-1]}"
-    if rule != "additionalProperties" or len(path) != 1:
+    if rule != "additionalProperties":
         return ""
-    known = [field.alias or name for name, field in model.model_fields.items()]
-    close = difflib.get_close_matches(str(path[0]), known, n=1)
-    return f"did you mean {close[0]}?" if close else f"known properties: {', '.join(known)}"
+    known = [
+        field.alias or name
+        for one in _models_at(model, path[:-1])
+        for name, field in one.model_fields.items()
+    ]
+    close = difflib.get_close_matches(str(path[-1]), known, n=1)
+    if close:
+        return f"did you mean {close[0]}?"
+    return f"known properties: {', '.join(known)}" if len(path) == 1 else ""
+
+
+def _near_choice(detail: Any) -> str:
+    """Return the choice that may have been meant; the input itself may be a secret and is not shown."""
+    choices = re.findall(r"'([^']*)'", str(detail["msg"]))
+    close = difflib.get_close_matches(str(detail["input"]), choices, n=1)
+    return f"did you mean {close[0]}?" if close else ""
+
+
+def _models_at(model: type[BaseModel], path: Sequence[str | int]) -> list[type[BaseModel]]:
+    """Return what may stand at a path; keys of maps and indexes of lists lead nowhere else."""
+    found = [model]
+    for part in path:
+        below = [
+            nested
+            for one in found
+            for name, field in one.model_fields.items()
+            if part == (field.alias or name)
+            for nested in _models_in(field.annotation)
+        ]
+        found = below or found
+    return found
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    if get_origin(annotation) is None and isinstance(annotation, type):
+        return [annotation] if issubclass(annotation, BaseModel) else []
+    return [nested for part in get_args(annotation) for nested in _models_in(part)]

@@ -199,6 +199,8 @@ def unknown_connector(name: str, kind: str | None, names: Sequence[str]) -> Look
     hint = f"did you mean {near[0]!r}?" if near else f"available: {listed}"
     if os.path.isfile(os.path.join(name, "connector.yaml")):  # a name may be too long for a path
         hint = f"for the project folder, write ./{name}"
+    elif name.endswith((".yaml", ".yml")):
+        hint = "this takes a connector and its --config; pipelines are for `run` and `check`"
     return LookupFailure("RVN701", f"no {kind or 'connector'} is named {name!r}", hint)
 
 

@@ -111,7 +111,8 @@ class Rule(msgspec.Struct, frozen=True):
                 return "" if len(given) == 1 else f"needs exactly one of: {names}"
             case "require_together":
                 absent = [field for field in self.fields if field not in given]
-                return f"needs all of, or none of: {names}" if given and absent else ""
+                what = f"needs all of, or none of: {names}; missing: {', '.join(absent)}"
+                return what if given and absent else ""
             case "when":
                 return self._broken_condition(node, given)
             case _:

@@ -71,11 +71,19 @@ def require_creatable(template: Path) -> None:
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder and those above it, so that they are there after a power loss."""
+    """Make a folder and those above it, so that they are there after a power loss.
+
+    Raises:
+        ConnectorError: one of them is something else.
+        OSError: it cannot be made.
+    """
     if folder.is_dir():
         return
     make_folder(folder.parent)
-    folder.mkdir(exist_ok=True)
+    try:
+        folder.mkdir(exist_ok=True)
+    except FileExistsError:
+        raise ConnectorError.configuration(f"{folder} is not a folder") from None
     sync_folder(folder.parent)
 
 

@@ -30,6 +30,7 @@ from rivven_connect import (
     Stream,
 )
 from rivven_connect._arrow import to_arrow, to_rows
+from rivven_connect._stream_paths import make_folder
 from rivven_connect.connectors.parquet_sink import ParquetSink
 from rivven_connect.connectors.parquet_sink._generated import ParquetSinkConfig
 
@@ -503,6 +504,8 @@ async def test_the_check_says_what_is_wrong_and_creates_nothing(tmp_path: Path) 
         "file/lake",
     ]
     assert "is not a folder" in str(checked["file"])
+    with pytest.raises(ConnectorError, match="file is not a folder"):  # as a run says it
+        make_folder(tmp_path / "file" / "lake")
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 

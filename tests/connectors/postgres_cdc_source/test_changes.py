@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rivven_connect import ConnectorError, EventBatch, EventType, Item, Json, Poison, SourceEvent
@@ -299,6 +299,7 @@ TEXTS = {
 }
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(st.sampled_from(sorted(TEXTS)), st.data())
 def test_a_column_read_at_once_is_as_its_values_read_alone(oid: int, data: st.DataObject) -> None:
     texts = data.draw(st.lists(st.none() | TEXTS[oid].map(str.encode), min_size=1, max_size=6))

@@ -94,6 +94,28 @@ async def test_a_role_that_may_not_replicate_or_read_is_told_so(database: Databa
     assert "GRANT SELECT" in found["tables"]
 
 
+async def test_a_role_that_may_not_publish_is_told_so_before_it_tries(database: Database) -> None:
+    database.run('CREATE TABLE "or""ders" (id int PRIMARY KEY)')
+    database.run("CREATE ROLE cdc_publisher LOGIN REPLICATION")
+    try:
+        database.run('GRANT SELECT ON "or""ders" TO cdc_publisher')
+        dsn = psycopg.conninfo.make_conninfo(database.dsn, user="cdc_publisher")
+        found = await failed(database.config(connection_string=dsn))
+        assert set(found) == {"publication"}
+        assert "it takes CREATE on the database" in found["publication"]
+        assert 'somebody else owns "public"."or""ders"' in found["publication"]
+        database.run("CREATE PUBLICATION rivven_pub FOR ALL TABLES")
+        assert await failed(database.config(connection_string=dsn)) == {}
+        database.run("DROP PUBLICATION rivven_pub")
+        name = database.connection.info.dbname
+        database.run(f'GRANT CREATE ON DATABASE "{name}" TO cdc_publisher')
+        database.run('ALTER TABLE "or""ders" OWNER TO cdc_publisher')
+        assert await failed(database.config(connection_string=dsn)) == {}
+    finally:
+        database.run("DROP OWNED BY cdc_publisher")
+        database.run("DROP ROLE cdc_publisher")
+
+
 @pytest.fixture(scope="module")
 def plain_server() -> Iterator[str]:
     with postgres_server(wal_level="replica") as server:

@@ -301,6 +301,15 @@ async def test_a_large_transaction_is_read_on_from_inside(shop: Database) -> Non
         assert rest.events == whole.events[taken:], "the same events at the same positions"
 
 
+async def test_a_new_slot_is_told_of(shop: Database, caplog: pytest.LogCaptureFixture) -> None:
+    config = shop.config()
+    started = await read(config)
+    said = f"slot '{config.slot_name}' was created"
+    assert caplog.text.count(said) == 1
+    await read(config, started.state)
+    assert caplog.text.count(said) == 1
+
+
 async def test_only_what_is_committed_is_told_to_the_server(shop: Database) -> None:
     config = shop.config(heartbeat_interval_ms=100, mode="follow")
     complete = {"snapshot": "complete"}

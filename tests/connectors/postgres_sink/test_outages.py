@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -171,3 +173,22 @@ async def test_a_writer_that_is_stopped_in_a_transaction_gives_way_in_the_end(
     await new.checkpoint()
     with pytest.raises(ConnectorError, match="another process now writes"):
         await old.commit(*records(1), changed={"s": {"at": 1}})
+
+
+def test_without_the_driver_the_first_question_says_what_to_install() -> None:
+    code = (
+        "import asyncio, sys\n"
+        "sys.modules['psycopg'] = None\n"
+        "from rivven_connect import ConnectorError\n"
+        "from rivven_connect.connectors.postgres_sink import PostgresSink\n"
+        "from rivven_connect.connectors.postgres_sink._generated import PostgresSinkConfig\n"
+        "async def ask():\n"
+        "    sink = PostgresSink()\n"
+        "    config = PostgresSinkConfig.parse({'connection_string': 'host=a'})\n"
+        "    await sink.open(config)\n"
+        "    try: await sink.committed_checkpoint(config, 'p', 's')\n"
+        "    except ConnectorError as error: print(error)\n"
+        "asyncio.run(ask())\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "pip install 'rivven-connect[postgres]'" in done.stdout

@@ -46,7 +46,11 @@ TABLE = "CREATE TABLE t (id int8 PRIMARY KEY, price numeric, name text, at times
             "config",
             "two columns called 'a'",
         ),
-        ({"streams": {"q": {"query": "SELECT 1,, 2"}}}, "config", "syntax error"),
+        (
+            {"streams": {"q": {"query": "SELECT 1,, 2"}}},
+            "config",
+            "query of stream 'q': syntax error",
+        ),
         ({"streams": {"q": {"query": "SELECT * FROM no_such"}}}, "not_found", "no_such"),
         ({"streams": {"q": {"query": "DELETE FROM t RETURNING id"}}}, "config", "syntax error"),
         ({"streams": {"public.t": {"query": "SELECT 1"}}}, "config", "two streams would be called"),

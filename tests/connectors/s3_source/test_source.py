@@ -208,7 +208,9 @@ async def test_objects_are_read_oldest_first(read: Any, lake: Lake) -> None:
     assert ids(found) == [10 + ord("b"), 20 + ord("c"), 20 + ord("d"), 30 + ord("a")]
 
 
-async def test_only_what_matches_is_read(read: Any, lake: Lake) -> None:
+async def test_only_what_matches_is_read(
+    read: Any, lake: Lake, caplog: pytest.LogCaptureFixture
+) -> None:
     for number, key in enumerate(
         ("x/a/1.jsonl", "x/2.ndjson", "x/3.csv", "1.jsonl", "y/x/4.jsonl")
     ):
@@ -222,6 +224,9 @@ async def test_only_what_matches_is_read(read: Any, lake: Lake) -> None:
     ):
         found = await read(S3Source(), lake.config(prefix=prefix, pattern=pattern))
         assert sorted(ids(found)) == wanted
+    assert "no object matches" not in caplog.text
+    assert ids(await read(S3Source(), lake.config(prefix="z", pattern="*.jsonl"))) == []
+    assert "no object matches '*.jsonl' below 'z'" in caplog.text
     lake.put("x/5.dat", as_lines(rows(1, 5)))
     with pytest.raises(ConnectorError, match=r"x/5\.dat: its ending names no format"):
         await read(S3Source(), lake.config(prefix="x", pattern="*.dat"))
@@ -471,7 +476,8 @@ async def test_a_followed_prefix_gets_what_comes(
 async def test_check_says_what_is_wrong(configured: Any, lake: Lake) -> None:
     assert (await S3Source().check(configured(prefix="a"))).is_success()
     assert (await S3Source().check(lake.config())).is_success()
-    assert "NoSuchBucket" in str(await S3Source().check(configured(bucket="no-such-bucket")))
+    missing = str(await S3Source().check(configured(bucket="no-such-bucket")))
+    assert "NoSuchBucket: there is no such bucket, and none is made" in missing
     nowhere = lake.config(bucket="nowhere")
     assert "is not there" in str(await S3Source().check(nowhere))
     with pytest.raises(ConnectorError, match="is not there"):

@@ -47,7 +47,7 @@ def open_store(settings: Settings) -> Store:
     ) as error:  # obstore's own, whose texts may hold what was given
         raise ConnectorError.configuration(
             f"the settings of {settings['provider']} cannot be used: {type(error).__name__}; "
-            "is a key or file damaged?"
+            "is a key or file damaged, or in the environment one half of a pair of keys missing?"
         ) from None
 
 

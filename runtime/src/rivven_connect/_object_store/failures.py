@@ -43,6 +43,7 @@ _BUSY = frozenset(("SlowDown", "ServerBusy", "TooManyRequests", "RequestLimitExc
 
 _REFUSED = "the credentials are refused"
 _MISSING = "there is no such bucket or object"
+_NO_BUCKET = "there is no such bucket, and none is made; check its name and region, or make it"
 _ELSEWHERE = "the bucket is elsewhere; are region and endpoint right?"
 _REFUSALS = {
     "badscheme": "plain http is used only if `endpoint` says so",
@@ -68,7 +69,7 @@ _BY_CLASS: tuple[tuple[type | tuple[type, ...], Maker, str], ...] = (
 
 _BROKEN: Mapping[str, tuple[Maker, str]] = {
     "Timeout": (ConnectorError.timeout, "no whole answer in time"),
-    "Connect": (ConnectorError.connection, "the store cannot be reached"),
+    "Connect": (ConnectorError.connection, "the store cannot be reached; is `endpoint` right?"),
 }
 
 
@@ -90,7 +91,8 @@ def _meaning(error: Exception, text: str, status: int | None, code: str) -> tupl
     if code in _BAD_CREDENTIALS:
         return ConnectorError.auth, _REFUSED
     if status == 404:
-        return ConnectorError.not_found, _MISSING
+        is_bucket = code in {"NoSuchBucket", "ContainerNotFound"}
+        return ConnectorError.not_found, _NO_BUCKET if is_bucket else _MISSING
     for kinds, make, reason in _BY_CLASS:
         if isinstance(error, kinds):
             return make, reason

@@ -54,6 +54,9 @@ def connectors(
         click.echo(f"{row['name']:<{width}}  {row['kind']:<9}  {row['version']:<8}  {text}")
     if not rows:
         click.echo("no connector matches", err=True)
+        known = sorted({row["category"] for row in map(describe, installed()) if row["category"]})
+        if category is not None and category not in known:
+            click.echo(f"  fix: categories are {', '.join(known)}", err=True)
 
 
 def describe(one: Located) -> dict[str, Any]:

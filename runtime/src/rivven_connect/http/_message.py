@@ -11,6 +11,7 @@ import msgspec
 
 from rivven_connect._errors import ConnectorError
 from rivven_connect._json import Json, decode_json
+from rivven_connect._problems import escape_text
 from rivven_connect._redaction import register_secret
 from rivven_connect._secret import Secret
 from rivven_connect.http._urls import parse_url, shown
@@ -64,7 +65,13 @@ class HttpResponse:
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
             raise ConnectorError.transient(
                 f"HTTP {self.status} from {shown(parse_url(self.url))}: the body is not JSON"
+                f"{self._content_type()}"
             ) from None
+
+    def _content_type(self) -> str:
+        """Return what the answer calls itself, where that is something else than JSON."""
+        said = self.headers.get("Content-Type", "").partition(";")[0].strip()
+        return f", but {escape_text(said, limit=60)}" if said and "json" not in said.lower() else ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,6 +24,9 @@ from rivven_connect.pipeline.private_files import append_lines
 FORMAT: Final = 1
 """The version of the lines that this program writes; without one, a line is older."""
 
+KEPT_INSTEAD: Final = "with `dead_letter` beside `config` it is kept, and the run goes on"
+"""What to do about a record that stops a run."""
+
 _log = logging.getLogger("rivven_connect.dead_letters")
 
 

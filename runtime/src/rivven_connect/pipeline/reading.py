@@ -23,7 +23,12 @@ from rivven_connect.metric_names import READ_LATENCY_SECONDS
 from rivven_connect.pipeline.blocks import Block, HeldBatch, part_of
 from rivven_connect.pipeline.chain import TransformChain, Transformed
 from rivven_connect.pipeline.cutting import LARGEST_PIECE, Cutter, PieceLimits
-from rivven_connect.pipeline.dead_letters import DeadLetter, event_letter, poison_letter
+from rivven_connect.pipeline.dead_letters import (
+    KEPT_INSTEAD,
+    DeadLetter,
+    event_letter,
+    poison_letter,
+)
 from rivven_connect.pipeline.draft import Draft
 from rivven_connect.pipeline.originals import unreadable
 from rivven_connect.pipeline.patience import Patience
@@ -303,9 +308,10 @@ class SourceReader:
             self._draft.piece.filtered += 1
             return
         if self._plan.on_error == "stop":
-            raise PipelineError(
-                self._where(poison.stream, f"a record cannot be parsed: {poison.error}")
-            )
+            # Other positions may hold keys, which are values of the record.
+            place = f" (position {poison.position})" if isinstance(poison.position, int) else ""
+            reason = f"a record{place} cannot be parsed: {poison.error}; {KEPT_INSTEAD}"
+            raise PipelineError(self._where(poison.stream, reason))
         self._draft.piece.read += 1
         self._reject(poison_letter(poison, self._plan.name))
 

@@ -9,7 +9,7 @@ import msgspec
 from rivven_connect._errors import PipelineError
 from rivven_connect._events import SourceEvent
 from rivven_connect.pipeline.blocks import Block
-from rivven_connect.pipeline.dead_letters import DeadLetter, event_letter
+from rivven_connect.pipeline.dead_letters import KEPT_INSTEAD, DeadLetter, event_letter
 from rivven_connect.pipeline.originals import unreadable
 from rivven_connect.pipeline.plan import SinkPlan
 from rivven_connect.pipeline.summary import ConnectorCounts
@@ -56,7 +56,7 @@ class Attempt(msgspec.Struct):
         """
         where = f"sink {self.plan.name!r} rejected a record of {event.stream!r}: {error}"
         if self.plan.on_error == "stop":
-            raise PipelineError(where)
+            raise PipelineError(f"{where}; {KEPT_INSTEAD}")
         if self.plan.on_error == "drop":
             self.counts.dropped += 1
             _log.warning("dropped: %s", where)

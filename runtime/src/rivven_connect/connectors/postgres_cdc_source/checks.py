@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
 from rivven_connect import ConnectorError
 from rivven_connect.connectors.postgres_cdc_source._generated import PostgresCdcSourceConfig
 from rivven_connect.connectors.postgres_cdc_source.server import (
@@ -12,7 +15,10 @@ from rivven_connect.connectors.postgres_cdc_source.server import (
     require_usable,
 )
 from rivven_connect.connectors.postgres_cdc_source.tables import chosen_tables
-from rivven_connect.postgres import connect, quoted, translated
+from rivven_connect.postgres import Table, connect, qualified, quoted, translated
+
+if TYPE_CHECKING:
+    import psycopg
 
 _SETTINGS = b"""
 SELECT pg_catalog.current_setting('wal_level'),
@@ -23,6 +29,15 @@ SELECT pg_catalog.current_setting('wal_level'),
     EXISTS (SELECT FROM pg_catalog.pg_replication_slots WHERE slot_name = $1),
     (SELECT rolreplication OR rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user),
     current_user::text
+"""
+
+_RIGHTS = b"""
+SELECT pg_catalog.has_database_privilege(pg_catalog.current_database(), 'CREATE'),
+    ARRAY(
+        SELECT name FROM pg_catalog.unnest($1::text[]) name
+        JOIN pg_catalog.pg_class ON pg_class.oid = name::regclass
+        WHERE NOT pg_catalog.pg_has_role(relowner, 'USAGE')
+    )
 """
 
 
@@ -88,6 +103,7 @@ def require_publication(config: PostgresCdcSourceConfig) -> None:
     with translated("reading the publication"), connect(config) as connection:
         tables = chosen_tables(connection, config)
         publication = read_publication(connection, name)
+        lacking = [] if publication else _lacking_rights(connection, tables)
     if publication is not None:
         require_published(name, publication, tables)
     elif not config.auto_create_publication:
@@ -95,6 +111,22 @@ def require_publication(config: PostgresCdcSourceConfig) -> None:
             f"there is no publication {name!r}: {creation_of(name, tables)}; or let "
             "`auto_create_publication` be true"
         )
+    if lacking:
+        raise ConnectorError.permission(
+            f"we may not create publication {name!r} ({'; '.join(lacking)}): let the tables' owner do "
+            f"it: {creation_of(name, tables)}"
+        )
+
+
+def _lacking_rights(connection: psycopg.Connection[Any], tables: Sequence[Table]) -> list[str]:
+    """Return what our role lacks to publish the tables."""
+    names = [qualified(one.schema, one.name) for one in tables]
+    found = connection.execute(_RIGHTS, [names]).fetchone()
+    may_create, foreign = found or (False, [])
+    lacking = [] if may_create else ["it takes CREATE on the database"]
+    if foreign:
+        lacking.append(f"somebody else owns {', '.join(foreign)}")
+    return lacking
 
 
 def check_slot(config: PostgresCdcSourceConfig) -> None:

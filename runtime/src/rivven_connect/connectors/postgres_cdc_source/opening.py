@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,8 @@ from rivven_connect.postgres import Table, Types, connect, quoted, read_types, t
 
 if TYPE_CHECKING:
     import psycopg
+
+_log = logging.getLogger("rivven_connect.postgres_cdc_source")
 
 
 class Opening(msgspec.Struct, frozen=True):
@@ -130,6 +133,10 @@ def create_slot(
     with connect(config, replication=True) as replication:
         with translated(f"creating slot {place.slot!r}"):
             row = replication.execute(command.encode()).fetchone() or ("", "0/0", "")
+        _log.warning(
+            "slot %r was created: the server keeps its log until a pipeline reads it, or you drop it",
+            place.slot,
+        )
         begun = msgspec.structs.replace(place, phase="streaming", lsn=parse_lsn(str(row[1])))
         # The moment is held by this connection until others hold it.
         return begun, open_readers(config, readers, str(row[2])) if readers else []

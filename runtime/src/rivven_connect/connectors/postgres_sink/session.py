@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
+from rivven_connect import ConnectorError
 from rivven_connect._tables.session import TableSession
 from rivven_connect.connectors.postgres_sink._generated import PostgresSinkConfig
 from rivven_connect.connectors.postgres_sink.database import Database
@@ -46,6 +47,8 @@ class Session(TableSession[Table]):
         with translated(doing):
             try:
                 return self._once(work)
+            except ConnectorError:  # it says already what it means, also that the driver is missing
+                raise
             except Exception as error:
                 if not is_stale(error):
                     raise

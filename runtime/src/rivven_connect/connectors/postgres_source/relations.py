@@ -28,6 +28,7 @@ from rivven_connect.postgres import (
     read_tables,
     read_types,
     table_schema,
+    translated,
 )
 
 if TYPE_CHECKING:
@@ -228,7 +229,9 @@ def _query(
 
 def _described(connection: psycopg.Connection[Any], name: str, sql: str) -> tuple[Column, ...]:
     """Return the columns of a query, which is not run for it."""
-    cursor = connection.execute(f"SELECT * FROM {sql} AS t LIMIT 0".encode(), [])  # noqa: S608  # the config's
+    statement = f"SELECT * FROM {sql} AS t LIMIT 0"  # noqa: S608  # the config's
+    with translated(f"looking at the query of stream {name!r}"):
+        cursor = connection.execute(statement.encode(), [])
     result = cursor.pgresult
     fields = range(result.nfields if result else 0)
     names = [(result.fname(one) or b"").decode() for one in fields] if result else []

@@ -184,7 +184,9 @@ def _is_of_content(error: Exception) -> bool:
 
 def _damaged(key: str, reason: str) -> FatalError:
     return FatalError(
-        f"{_shown(key)}: {reason}; replace the object or take it away", kind=ErrorKind.DATA
+        f"{_shown(key)}: {reason}; replace the object or take it away, or say in `format` and "
+        "`compression` what it is",
+        kind=ErrorKind.DATA,
     )
 
 

@@ -84,7 +84,10 @@ class S3Source(S3SourceBase):
         progress = Progress.resumed(config.overlap_secs, _saved(chosen, state))
         while True:
             unsaved = 0
-            pending = progress.pending(await _listed(bucket, config))
+            listed = await _listed(bucket, config)
+            if not listed and not config.follow:
+                _log.warning("no object matches %r below %r", config.pattern, config.prefix)
+            pending = progress.pending(listed)
             for stored, following in itertools.zip_longest(pending, pending[1:]):
                 async for item in _items(bucket, config, stored, progress):
                     unsaved += len(item) if isinstance(item, EventBatch) else 1
