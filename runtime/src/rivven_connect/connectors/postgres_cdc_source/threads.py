@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
@@ -12,20 +12,32 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_PATIENCE_S = 1.0
+"""Seconds until the server is asked again: a call may have gone on to its next statement."""
 
-async def in_thread(connection: psycopg.Connection[Any] | None, call: Callable[[], T]) -> T:
+
+async def in_thread(
+    connection: psycopg.Connection[Any] | None,
+    call: Callable[[], T],
+    *,
+    made: Callable[[T], Iterable[psycopg.Connection[Any]]] = lambda _: (),
+) -> T:
     """Return what a call returns that runs in a thread; a cancelled caller waits for its end.
 
-    If it uses a connection, the server is asked to give up what it does there.
+    If it uses a connection, the server is asked to give up what it does there, until it has. `made`
+    are connections in the result, which are closed where nobody will have it.
     """
     running = asyncio.ensure_future(asyncio.to_thread(call))
     try:
         return await asyncio.shield(running)
     except asyncio.CancelledError:
-        if connection is not None:
+        while connection is not None and not running.done():
             await asyncio.to_thread(_interrupt, connection)
+            await asyncio.wait([running], timeout=_PATIENCE_S)
         await asyncio.wait([running])
-        running.exception()  # nobody will ask for it
+        if running.exception() is None:
+            for one in made(running.result()):
+                one.close()
         raise
 
 
