@@ -105,7 +105,9 @@ async def test_rows_written_while_tables_are_read_come_once(shop: Database) -> N
 
     try:
         async with asyncio.timeout(60):
-            found = await read(config, enough=lambda one: one.kinds("orders")[-300:].count(INSERT) == 300)
+            found = await read(
+                config, enough=lambda one: one.kinds("orders")[-300:].count(INSERT) == 300
+            )
     finally:
         ends.set()
         await writer
