@@ -335,15 +335,18 @@ async def test_a_hundred_streams_at_once(shop: Shop) -> None:
     }
 
 
-async def test_a_reading_that_waits_for_a_lock_can_be_stopped(shop: Shop) -> None:
-    numbered(shop, 1)
+@pytest.mark.parametrize("plans", [False, True], ids=["rows", "ranges"])
+async def test_a_reading_that_waits_for_a_lock_can_be_stopped(shop: Shop, plans: bool) -> None:
+    numbered(shop, 50)
+    shop.sql("ANALYZE t")
     source = PostgresSource()
-    config = shop.config(partition_rows=0)
+    config = shop.config(partition_rows=10)
     await source.discover(config)
     with shop.session() as locking:
         locking.execute("LOCK TABLE t IN ACCESS EXCLUSIVE MODE")
         rows = source.read_partition(config, "public.t", {})
-        task = asyncio.ensure_future(anext(rows))
+        waits = source.latest(config, "public.t") if plans else anext(rows)
+        task = asyncio.ensure_future(waits)
         waiting = (
             "SELECT count(*) FROM pg_stat_activity"
             " WHERE wait_event_type = 'Lock' AND datname = current_database()"

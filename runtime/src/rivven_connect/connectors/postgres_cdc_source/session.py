@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING, Any
 
 from rivven_connect import ConfiguredCatalog, ConnectorError, EventBatch, Item, State
@@ -30,9 +30,8 @@ from rivven_connect.connectors.postgres_cdc_source.snapshot import (
     saved_key,
 )
 from rivven_connect.connectors.postgres_cdc_source.stream import ReplicationStream, start_stream
-from rivven_connect.connectors.postgres_cdc_source.threads import in_thread
 from rivven_connect.connectors.postgres_cdc_source.tuples import ProtocolError
-from rivven_connect.postgres import connect
+from rivven_connect.postgres import connect, connected, in_thread
 
 if TYPE_CHECKING:
     import psycopg
@@ -69,7 +68,7 @@ class Session:
             ConnectorError: changes are missing, or something is not as it must be.
         """
         saved = saved_place(self._state)
-        async with _connected(self._config) as connection:
+        async with connected(self._config) as connection:
             self._opening = await in_thread(
                 connection, lambda: look(connection, self._config, self._chosen, saved)
             )
@@ -90,7 +89,7 @@ class Session:
                 async with asyncio.timeout(_PATIENCE_S):
                     await self.announced.wait()
             count = self._reader_count()
-            async with _connected(self._config, replication=True) as replication:
+            async with connected(self._config, replication=True) as replication:
                 self._place, self._readers = await in_thread(
                     replication,
                     lambda: create_slot(replication, self._config, place, count),
@@ -216,15 +215,3 @@ class Session:
         readers, self._readers = self._readers, []
         for one in readers:
             one.close()
-
-
-@contextlib.asynccontextmanager
-async def _connected(
-    config: PostgresCdcSourceConfig, *, replication: bool = False
-) -> AsyncIterator[psycopg.Connection[Any]]:
-    """Connect for the time of a block; what waits there for the server can be interrupted."""
-    connection = await in_thread(
-        None, lambda: connect(config, replication=replication), made=lambda one: [one]
-    )
-    with contextlib.closing(connection):
-        yield connection

@@ -26,8 +26,15 @@ from rivven_connect import (
     StreamState,
 )
 from rivven_connect.connectors.postgres_cdc_source.rows import RowReader
-from rivven_connect.connectors.postgres_cdc_source.threads import in_thread
-from rivven_connect.postgres import Column, Table, Types, qualified, quoted, translated
+from rivven_connect.postgres import (
+    Column,
+    Table,
+    Types,
+    in_thread,
+    qualified,
+    quoted,
+    translated,
+)
 
 if TYPE_CHECKING:
     import psycopg

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar
+
+from rivven_connect.postgres._connecting import connect
+from rivven_connect.postgres._settings import PostgresSettings
 
 if TYPE_CHECKING:
     import psycopg
@@ -46,3 +49,19 @@ def _interrupt(connection: psycopg.Connection[Any]) -> None:
 
     with contextlib.suppress(psycopg.Error):
         connection.cancel_safe(timeout=5)
+
+
+@contextlib.asynccontextmanager
+async def connected(
+    settings: PostgresSettings, *, replication: bool = False
+) -> AsyncIterator[psycopg.Connection[Any]]:
+    """Connect, in a thread, for the time of a block; for calls by `in_thread`, which interrupts it.
+
+    Raises:
+        ConnectorError: as `connect` does.
+    """
+    connection = await in_thread(
+        None, lambda: connect(settings, replication=replication), made=lambda one: [one]
+    )
+    with contextlib.closing(connection):
+        yield connection
