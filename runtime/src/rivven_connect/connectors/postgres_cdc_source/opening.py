@@ -31,6 +31,13 @@ if TYPE_CHECKING:
     import psycopg
 
 
+_NO_TRANSACTION_TIMEOUT = b"""
+SELECT pg_catalog.set_config(name, '0', false) FROM pg_catalog.pg_settings
+WHERE name = 'transaction_timeout'
+"""
+"""Servers before version 17 do not know it."""
+
+
 class Opening(msgspec.Struct, frozen=True):
     """What a reading begins with; `place` is None where no changes will be read."""
 
@@ -157,6 +164,7 @@ def open_readers(
             # A table may take longer to be read than the server lets statements take.
             connection.execute(b"SET statement_timeout = 0")
             connection.execute(b"SET idle_in_transaction_session_timeout = 0")
+            connection.execute(_NO_TRANSACTION_TIMEOUT)
             # Policies do not hide changes, so rows that they hide would be a hole: an error instead.
             connection.execute(b"SET row_security = off")
             connection.execute(b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")

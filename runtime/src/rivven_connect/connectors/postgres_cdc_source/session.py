@@ -76,7 +76,8 @@ class Session:
         if place is None:
             return
         require_followed(
-            [one for one in self._state if one.stream_name in self._chosen],
+            self._state,
+            [plan.table for plan in self._opening.plans],
             slot=place.slot,
             is_new=self._opening.needs_slot and self._config.snapshot.mode == "initial",
         )

@@ -23,6 +23,7 @@ from rivven_connect import (
     JsonObject,
     Poison,
     RecordError,
+    State,
     StreamState,
 )
 from rivven_connect.connectors.postgres_cdc_source.rows import RowReader
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
 
 _MOST_ROWS = 1_000
 _MOST_BYTES = 1024 * 1024
-_COMPLETE: JsonObject = {"snapshot": "complete"}
 LEFT_OUT: JsonObject = {"snapshot": "left out"}
 """The state of a table that was read once, and whose changes have been passed over since."""
 _METADATA = EventMetadata(extra={"snapshot": True})
@@ -89,20 +89,29 @@ def is_complete(saved: StreamState | None) -> bool:
     return saved is not None and saved.get("snapshot") == "complete"
 
 
-def require_followed(saved: Iterable[StreamState], *, slot: str, is_new: bool) -> None:
+def require_followed(saved: State, tables: Iterable[Table], *, slot: str, is_new: bool) -> None:
     """Return if all changes are to be had since tables were read, of which this was saved.
 
     Raises:
-        ConnectorError: of kind `state`; the slot is still to be made, or the tables were left out.
+        ConnectorError: of kind `state`; the slot is still to be made, or a table was left out, or
+            is another by now.
     """
-    found = [one for one in saved if "snapshot" in one.to_json()]
-    passed = [one.stream_name for one in found if one.to_json() == LEFT_OUT]
-    if passed:
-        raise ConnectorError.state(
-            f"gap: changes of {', '.join(sorted(passed))} were passed over while it was not chosen. To "
-            "read it from its start: `rivven state reset PIPELINE --source NAME --stream STREAM`, empty "
-            "its copy, and run again; or leave it out"
-        )
+    found = []
+    for table in tables:
+        state = saved.get_stream(table.full_name())
+        if state is None or state.get("snapshot") is None:
+            continue
+        found.append(state)
+        reason = None
+        if state.to_json() == LEFT_OUT:
+            reason = "its changes were passed over while it was not chosen"
+        elif state.get("oid", Any, table.oid) != table.oid:
+            reason = "it was dropped or renamed, and another table has its name"
+        if reason is not None:
+            raise ConnectorError.state(
+                f"gap: {table.full_name()}: {reason}. To read it from its start: `rivven state reset "
+                "PIPELINE --source NAME --stream STREAM`, empty its copy, and run again; or leave it out"
+            )
     if found and is_new:
         names = ", ".join(sorted(one.stream_name for one in found))
         raise ConnectorError.state(
@@ -152,14 +161,15 @@ class TableReader:
                         yield self._items(lines)
                 if not self._plan.key or rows < self._batch_size:
                     break
-        yield [self._batch([], _COMPLETE)]
+        yield [self._batch([], {"snapshot": "complete", "oid": self._plan.table.oid})]
 
     def _items(self, lines: Sequence[bytes]) -> list[Item]:
         rows = [_fields(line) for line in lines]
         state = None
         if self._key_places:
             self._after = [_key_text(rows[-1][place]) for place in self._key_places]
-            state = {"snapshot": {"key": list(self._plan.key), "after": list(self._after)}}
+            part: JsonObject = {"key": list(self._plan.key), "after": list(self._after)}
+            state = {"snapshot": part, "oid": self._plan.table.oid}
         try:
             return [self._batch(rows, state)]
         except RecordError:
