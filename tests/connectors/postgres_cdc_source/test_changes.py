@@ -142,6 +142,16 @@ def test_a_large_transaction_has_resume_points_inside() -> None:
     assert feed.states() == [*inside, START.at(205).to_state()]
 
 
+def test_a_place_behind_whole_transactions_does_not_forget_what_the_open_one_gave() -> None:
+    feed = Feed().transaction(200, insert(-1)).transaction(210, *inserts(0, 1_500), ends=False)
+    feed.items += feed.assembler.take_whole()
+    assert feed.states()[-1] == START.at(205).inside(210, MOST_CHANGES).to_state()
+    feed.assembler.feed(pg.Commit(210, 215, 0))
+    feed.items += feed.assembler.take_whole()
+    assert ids(feed.events()) == [-1, *range(1_500)]
+    assert feed.states()[-1] == START.at(215).to_state()
+
+
 @pytest.mark.parametrize("delivered", [1, 999, MOST_CHANGES, MOST_CHANGES + 7])
 def test_reading_goes_on_inside_a_transaction(delivered: int) -> None:
     count = 2 * MOST_CHANGES

@@ -139,6 +139,34 @@ async def test_the_future_waits_and_leaves_nothing_behind(shop: Shop) -> None:
     assert (await shop.read(first.state, read=BY_TIME)).ids() == [5]
 
 
+async def test_a_row_that_changes_twice_on_one_day_is_read_as_it_is_at_its_end(shop: Shop) -> None:
+    """Read before, its second change would have the same cursor and the same key, and be dropped."""
+    shop.sql("CREATE TABLE t (id int8 PRIMARY KEY, at date, v text)")
+    today = "(now() AT TIME ZONE 'UTC')::date"
+    shop.sql(f"INSERT INTO t VALUES (1, {today}, 'first'), (2, {today} - 1, 'over')")
+    first = await shop.read(read=BY_TIME)
+    assert first.ids() == [2]
+    shop.sql("UPDATE t SET v = 'second' WHERE id = 1")
+    assert (await shop.read(first.state, read=BY_TIME)).ids() == []
+    shop.sql("UPDATE t SET at = at - 1")  # as if a day had gone by
+    later = await shop.read(first.state, read=BY_TIME)
+    assert [row["v"] for row in later.rows["public.t"]] == ["second"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "waits"),
+    [("timestamptz(0)", "1007"), ("timestamp(3)", "8"), ("timestamptz", "7"), ("date", "7")],
+)
+def test_timestamps_of_few_decimals_wait_until_their_time_is_over(
+    shop: Shop, kind: str, waits: str
+) -> None:
+    shop.sql(f"CREATE TABLE t (id int8 PRIMARY KEY, at {kind})")
+    config = shop.config(read={**BY_TIME, "lag_ms": 7})
+    with connect(config) as connection:
+        (found,) = find_relations(connection, config)
+    assert select_from_cursor(found, None).values == [f"{waits} milliseconds"]
+
+
 @pytest.mark.parametrize(
     ("kind", "now"), [("timestamptz", "now()"), ("timestamp", "now() AT TIME ZONE 'UTC'")]
 )
@@ -307,15 +335,18 @@ async def test_a_hundred_streams_at_once(shop: Shop) -> None:
     }
 
 
-async def test_a_reading_that_waits_for_a_lock_can_be_stopped(shop: Shop) -> None:
-    numbered(shop, 1)
+@pytest.mark.parametrize("plans", [False, True], ids=["rows", "ranges"])
+async def test_a_reading_that_waits_for_a_lock_can_be_stopped(shop: Shop, plans: bool) -> None:
+    numbered(shop, 50)
+    shop.sql("ANALYZE t")
     source = PostgresSource()
-    config = shop.config(partition_rows=0)
+    config = shop.config(partition_rows=10)
     await source.discover(config)
     with shop.session() as locking:
         locking.execute("LOCK TABLE t IN ACCESS EXCLUSIVE MODE")
         rows = source.read_partition(config, "public.t", {})
-        task = asyncio.ensure_future(anext(rows))
+        waits = source.latest(config, "public.t") if plans else anext(rows)
+        task = asyncio.ensure_future(waits)
         waiting = (
             "SELECT count(*) FROM pg_stat_activity"
             " WHERE wait_event_type = 'Lock' AND datname = current_database()"

@@ -375,3 +375,37 @@ async def test_where_a_row_is_an_event_a_truncate_is_one(lake: TableWarehouse) -
     await lake.prepare(stream())
     await lake.write(*records(1), SourceEvent.truncate("s"), *records(2))
     assert lake.rows("id, _rivven_type") == [(1, None), (None, "truncate"), (2, None)]
+
+
+@pytest.mark.parametrize("size", [1, 2, 3])
+async def test_updates_that_come_again_lose_nothing_of_a_row_that_has_another_key_by_now(
+    lake: TableWarehouse, size: int
+) -> None:
+    """A large value that did not change is in none of them, and the row has left its first key."""
+    await lake.prepare(KEYED)
+    updates = [
+        SourceEvent.update("s", None, {"id": 1, "n": 1}),
+        SourceEvent.update("s", {"id": 1}, {"id": 2, "n": 2}),
+        SourceEvent.update("s", {"id": 2}, {"id": 3, "n": 3}),
+    ]
+    await lake.write(event({"id": 1, "n": 0, "v": "large"}))
+    for _ in range(2):
+        for start in range(0, len(updates), size):
+            await lake.write(*updates[start : start + size])
+        assert lake.rows("id, n, v") == [(3, 3, "large")]
+
+
+@pytest.mark.parametrize("size", [1, 3])
+async def test_a_row_that_takes_the_key_of_one_that_is_gone_keeps_its_own_values(
+    lake: TableWarehouse, size: int
+) -> None:
+    await lake.prepare(KEYED)
+    await lake.write(event({"id": 1, "v": "one"}), event({"id": 2, "v": "two"}))
+    changes = [
+        SourceEvent.delete("s", {"id": 2}),
+        SourceEvent.update("s", {"id": 1}, {"id": 2, "n": 5}),
+        event({"id": 1, "n": 6, "v": "new"}),
+    ]
+    for start in range(0, len(changes), size):
+        await lake.write(*changes[start : start + size])
+    assert sorted(lake.rows("id, n, v")) == [(1, 6, "new"), (2, 5, "one")]

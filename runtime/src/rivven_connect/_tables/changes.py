@@ -36,6 +36,29 @@ class Origin(msgspec.Struct, frozen=True):
     """Whether its first record was missing."""
 
 
+class Move(msgspec.Struct, frozen=True):
+    """An update that gave a row another key, and did not say all that is in it."""
+
+    old: Key
+    new: Key
+    is_free: bool
+    """Whether an event before it took the new key away from another row.
+
+    Otherwise a row that has it is this one: the update comes again, after a crash, and what the old
+    key holds by then need not be this row.
+    """
+
+    @property
+    def doomed(self) -> Key:
+        """The key whose row goes, where both have one."""
+        return self.new if self.is_free else self.old
+
+    @property
+    def kept(self) -> Key:
+        """The key whose row stays then."""
+        return self.old if self.is_free else self.new
+
+
 class Rows(msgspec.Struct):
     """Rows that are written alike: one key, ordinal and record each."""
 
@@ -62,8 +85,8 @@ class Changes:
         """Events taken into account."""
         self.shared: set[Key] = set()
         """Keys that several records of one origin have."""
-        self.moves: list[tuple[Key, Key]] = []
-        """Old and new key of rows that an update moved, oldest first; to be done before all else."""
+        self.moves: list[Move] = []
+        """Of rows, oldest first; to be done before all else."""
 
     @property
     def origin(self) -> Origin:
@@ -95,9 +118,9 @@ class Changes:
 
     def stay(self) -> None:
         """Take old and new key of the one event for the same, as the database does."""
-        for old, _ in self.moves:
-            self.rows.pop(old, None)
-            self.replaced.discard(old)
+        for move in self.moves:
+            self.rows.pop(move.old, None)
+            self.replaced.discard(move.old)
         self.moves.clear()
         self._moved.clear()
 
@@ -139,7 +162,7 @@ class Changes:
             self._replace(old)
             self._moved.discard(key)
             if is_patch:
-                self.moves.append((old, key))
+                self.moves.append(Move(old, key, key in self.replaced))
                 self._moved.add(key)
         if key in self._siblings:
             self.shared.add(key)

@@ -34,6 +34,7 @@ from rivven_connect.postgres._names import LONGEST_NAME_BYTES, qualified, quoted
 from rivven_connect.postgres._row_json import RowDecoder, json_column, row_query
 from rivven_connect.postgres._schema import column_schema, table_schema
 from rivven_connect.postgres._settings import PostgresSettings, TlsSettings
+from rivven_connect.postgres._threads import connected, in_thread
 from rivven_connect.postgres._types import Shape, Type, Types, read_types
 
 __all__ = [
@@ -48,8 +49,10 @@ __all__ = [
     "Types",
     "column_schema",
     "connect",
+    "connected",
     "connection_info",
     "connector_error",
+    "in_thread",
     "json_column",
     "qualified",
     "quoted",

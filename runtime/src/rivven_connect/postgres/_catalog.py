@@ -75,19 +75,21 @@ WITH wanted AS (
       AND n.nspname NOT LIKE 'pg\\_temp\\_%' AND n.nspname NOT LIKE 'pg\\_toast%'
       AND ($2::text[] IS NOT NULL OR n.nspname NOT IN ('pg_catalog', 'information_schema'))
 ), keys AS (
-    SELECT i.indrelid, i.indisprimary, i.indisreplident,
+    SELECT i.indrelid, i.indisprimary,
+        CASE WHEN w.relreplident = 'd' THEN i.indisprimary AND i.indimmediate
+            ELSE i.indisreplident END AS is_identity,
         array_agg(a.attname::text ORDER BY k.place) AS names
     FROM wanted w
     JOIN pg_catalog.pg_index i ON i.indrelid = w.oid AND (i.indisprimary OR i.indisreplident)
     CROSS JOIN LATERAL unnest(i.indkey::int2[]) WITH ORDINALITY AS k(number, place)
     JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.number
     WHERE k.place <= i.indnkeyatts
-    GROUP BY i.indexrelid, i.indrelid, i.indisprimary, i.indisreplident
+    GROUP BY i.indexrelid, i.indrelid, i.indisprimary, is_identity
 )
 SELECT w.nspname::text, w.relname::text, w.oid::int8, w.relkind::text, w.relispartition,
     w.relreplident::text,
     coalesce((SELECT names FROM keys k WHERE k.indrelid = w.oid AND k.indisprimary), '{}'),
-    coalesce((SELECT names FROM keys k WHERE k.indrelid = w.oid AND k.indisreplident), '{}'),
+    coalesce((SELECT names FROM keys k WHERE k.indrelid = w.oid AND k.is_identity), '{}'),
     pg_catalog.has_schema_privilege(n_oid.oid, 'USAGE')
         AND pg_catalog.has_table_privilege(w.oid, 'SELECT'),
     a.attname::text, a.atttypid::int8, a.atttypmod,
@@ -139,8 +141,6 @@ def _listed(names: Sequence[str] | None) -> list[str] | None:
 def _table(row: tuple[Any, ...]) -> Table:
     schema, name, oid, kind, is_partition, identity, primary_key, identity_key, can_select = row[:9]
     replica_identity = _IDENTITIES[identity]
-    if replica_identity == "default":
-        identity_key = primary_key
     return Table(
         schema=schema,
         name=name,

@@ -138,6 +138,7 @@ class Assembler:
         self._transaction: Transaction | None = None
         self._index = 0
         self._skip = 0
+        self._delivered = 0
         self._is_behind = False
         self._pending: list[Change] = []
         self._whole = 0
@@ -147,11 +148,6 @@ class Assembler:
     def place(self) -> Place:
         """Where everything that was fed is behind us, except for the transaction that is open."""
         return self._place
-
-    @property
-    def is_open(self) -> bool:
-        """Whether a transaction has begun and not ended."""
-        return self._transaction is not None
 
     @property
     def has_whole(self) -> bool:
@@ -208,19 +204,30 @@ class Assembler:
 
     def advance(self, lsn: int) -> None:
         """Note that nothing is to come before a position."""
-        if not self.is_open and not self._place.skip and lsn > self._place.lsn:
+        if self._transaction is None and not self._place.skip and lsn > self._place.lsn:
             self._place = self._place.at(lsn)
 
     def take(self) -> Iterator[Item]:
         """Yield the changes of whole transactions, or else of the open one, and a resume point."""
-        is_whole = self._whole > 0 or self._transaction is None
-        count = self._whole if is_whole else len(self._pending)
-        changes, self._pending = self._pending[:count], self._pending[count:]
-        self._whole = self._size = 0
         transaction = self._transaction
-        place = self._place
-        if not is_whole and transaction is not None:
-            place = place.inside(transaction.final_lsn, self._index)
+        if self.has_whole or transaction is None:
+            yield from self.take_whole()
+        else:
+            self._delivered = self._index
+            yield from self._give(len(self._pending))
+
+    def take_whole(self) -> Iterator[Item]:
+        """Yield the changes of whole transactions, if there are any, and a resume point."""
+        yield from self._give(self._whole)
+
+    def _give(self, count: int) -> Iterator[Item]:
+        place, transaction = self._place, self._transaction
+        if self._delivered and transaction is not None:
+            place = place.inside(transaction.final_lsn, self._delivered)
+        changes, self._pending = self._pending[:count], self._pending[count:]
+        self._whole = 0
+        if changes:
+            self._size = 0
         start = 0
         while start < len(changes):
             target, first = changes[start][:2]
@@ -243,6 +250,7 @@ class Assembler:
         self._transaction = Transaction(message.final_lsn, text, moment(message.time), metadata)
         self._index = 0
         self._skip = 0 if self._is_behind else self._place.skip_in(message.final_lsn)
+        self._delivered = self._skip
 
     def _commit(self, message: Commit) -> None:
         if self._transaction is None:

@@ -11,6 +11,7 @@ from rivven_connect.connectors.postgres_cdc_source.server import (
     creation_of,
     read_publication,
     read_slot,
+    require_identity,
     require_published,
     require_usable,
 )
@@ -82,15 +83,8 @@ def check_tables(config: PostgresCdcSourceConfig) -> None:
         raise ConnectorError.permission(
             f"we may not read {', '.join(barred)}: GRANT SELECT on them"
         )
-    # A publication of such a table lets every UPDATE and DELETE of it fail.
-    keyless = [
-        one.full_name() for one in tables if one.replica_identity != "full" and not one.identity_key
-    ]
-    if keyless and config.snapshot.mode != "initial_only":
-        raise ConnectorError.configuration(
-            f"{', '.join(keyless)}: without a primary key or a replica identity, UPDATE and DELETE fail "
-            "once the table is published: add a primary key, or ALTER TABLE ... REPLICA IDENTITY FULL"
-        )
+    if config.snapshot.mode != "initial_only":
+        require_identity(tables)
 
 
 def require_publication(config: PostgresCdcSourceConfig) -> None:

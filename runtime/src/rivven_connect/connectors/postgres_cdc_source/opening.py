@@ -19,6 +19,7 @@ from rivven_connect.connectors.postgres_cdc_source.server import (
     read_publication,
     read_server,
     read_slot,
+    require_identity,
     require_no_gap,
     require_published,
     require_usable,
@@ -33,6 +34,13 @@ if TYPE_CHECKING:
 _log = logging.getLogger("rivven_connect.postgres_cdc_source")
 
 
+_NO_TRANSACTION_TIMEOUT = b"""
+SELECT pg_catalog.set_config(name, '0', false) FROM pg_catalog.pg_settings
+WHERE name = 'transaction_timeout'
+"""
+"""Servers before version 17 do not know it."""
+
+
 class Opening(msgspec.Struct, frozen=True):
     """What a reading begins with; `place` is None where no changes will be read."""
 
@@ -42,7 +50,12 @@ class Opening(msgspec.Struct, frozen=True):
     needs_slot: bool
 
 
-def look(config: PostgresCdcSourceConfig, chosen: Collection[str], saved: Place | None) -> Opening:
+def look(
+    connection: psycopg.Connection[Any],
+    config: PostgresCdcSourceConfig,
+    chosen: Collection[str],
+    saved: Place | None,
+) -> Opening:
     """Look at the server, create the publication if that is ours to do, and say where to begin.
 
     `chosen` are the full names of the tables.
@@ -50,7 +63,7 @@ def look(config: PostgresCdcSourceConfig, chosen: Collection[str], saved: Place 
     Raises:
         ConnectorError: changes are missing, or something is not as it must be.
     """
-    with translated("looking at the server"), connect(config) as connection:
+    with translated("looking at the server"):
         tables = [one for one in chosen_tables(connection, config) if one.full_name() in chosen]
         place, needs_slot = None, False
         if config.snapshot.mode != "initial_only":
@@ -112,6 +125,7 @@ def _create_publication(
     statement = creation_of(name, tables)
     if not config.auto_create_publication:
         raise ConnectorError.configuration(f"there is no publication {name!r}: {statement}")
+    require_identity(tables)
     with translated(f"creating publication {name!r} (or let its owner do it: {statement})"):
         connection.execute(statement.encode())
     found = read_publication(connection, name)
@@ -121,25 +135,29 @@ def _create_publication(
 
 
 def create_slot(
-    config: PostgresCdcSourceConfig, place: Place, readers: int
+    replication: psycopg.Connection[Any],
+    config: PostgresCdcSourceConfig,
+    place: Place,
+    readers: int,
 ) -> tuple[Place, list[psycopg.Connection[Any]]]:
     """Create the slot; return where it begins, and connections that see exactly that moment.
+
+    The server waits for all transactions that run, however long they do.
 
     Raises:
         ConnectorError: the server refuses.
     """
     snapshot = "EXPORT_SNAPSHOT" if readers else "NOEXPORT_SNAPSHOT"
     command = f"CREATE_REPLICATION_SLOT {quoted(place.slot)} LOGICAL pgoutput {snapshot}"
-    with connect(config, replication=True) as replication:
-        with translated(f"creating slot {place.slot!r}"):
-            row = replication.execute(command.encode()).fetchone() or ("", "0/0", "")
-        _log.warning(
-            "slot %r was created: the server keeps its log until a pipeline reads it, or you drop it",
-            place.slot,
-        )
-        begun = msgspec.structs.replace(place, phase="streaming", lsn=parse_lsn(str(row[1])))
-        # The moment is held by this connection until others hold it.
-        return begun, open_readers(config, readers, str(row[2])) if readers else []
+    with translated(f"creating slot {place.slot!r}"):
+        row = replication.execute(command.encode()).fetchone() or ("", "0/0", "")
+    _log.warning(
+        "slot %r was created: the server keeps its log until a pipeline reads it, or you drop it",
+        place.slot,
+    )
+    begun = msgspec.structs.replace(place, phase="streaming", lsn=parse_lsn(str(row[1])))
+    # The moment is held by this connection until others hold it.
+    return begun, open_readers(config, readers, str(row[2])) if readers else []
 
 
 def open_readers(
@@ -153,6 +171,9 @@ def open_readers(
             # A table may take longer to be read than the server lets statements take.
             connection.execute(b"SET statement_timeout = 0")
             connection.execute(b"SET idle_in_transaction_session_timeout = 0")
+            connection.execute(_NO_TRANSACTION_TIMEOUT)
+            # Policies do not hide changes, so rows that they hide would be a hole: an error instead.
+            connection.execute(b"SET row_security = off")
             connection.execute(b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
             if snapshot is None:
                 row = connection.execute(b"SELECT pg_catalog.pg_export_snapshot()").fetchone()

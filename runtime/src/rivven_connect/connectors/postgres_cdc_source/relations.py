@@ -10,11 +10,11 @@ from rivven_connect.connectors.postgres_cdc_source._generated import PostgresCdc
 from rivven_connect.connectors.postgres_cdc_source.changes import Target
 from rivven_connect.connectors.postgres_cdc_source.pgoutput import Relation
 from rivven_connect.connectors.postgres_cdc_source.snapshot import TablePlan
-from rivven_connect.connectors.postgres_cdc_source.threads import in_thread
 from rivven_connect.postgres import (
     Column,
     Types,
     connect,
+    in_thread,
     read_tables,
     read_types,
     table_schema,

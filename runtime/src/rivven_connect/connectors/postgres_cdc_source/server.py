@@ -128,6 +128,22 @@ def _only(table: Table) -> str:
     return f"{only}{qualified(table.schema, table.name)}"
 
 
+def require_identity(tables: Sequence[Table]) -> None:
+    """Return if tables can be published: without a replica identity every UPDATE and DELETE fails.
+
+    Raises:
+        ConnectorError: one cannot; with what changes that.
+    """
+    keyless = [
+        one.full_name() for one in tables if one.replica_identity != "full" and not one.identity_key
+    ]
+    if keyless:
+        raise ConnectorError.configuration(
+            f"{', '.join(keyless)}: without a primary key or a replica identity, UPDATE and DELETE fail "
+            "once the table is published: add a primary key, or ALTER TABLE ... REPLICA IDENTITY FULL"
+        )
+
+
 def require_published(name: str, publication: Publication, tables: Sequence[Table]) -> None:
     """Return if a publication sends all changes of some tables.
 

@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING, Any
 
-from rivven_connect import ConfiguredCatalog, ConnectorError, Item, State
+from rivven_connect import ConfiguredCatalog, ConnectorError, EventBatch, Item, State
 from rivven_connect.connectors.postgres_cdc_source._generated import PostgresCdcSourceConfig
 from rivven_connect.connectors.postgres_cdc_source.changes import Assembler
 from rivven_connect.connectors.postgres_cdc_source.intake import Intake, Pulse
@@ -21,16 +21,17 @@ from rivven_connect.connectors.postgres_cdc_source.place import Place, saved_pla
 from rivven_connect.connectors.postgres_cdc_source.relations import Relations
 from rivven_connect.connectors.postgres_cdc_source.server import read_server
 from rivven_connect.connectors.postgres_cdc_source.snapshot import (
+    LEFT_OUT,
     TablePlan,
     TableReader,
     is_complete,
     read_tables_at_once,
+    require_followed,
     saved_key,
 )
 from rivven_connect.connectors.postgres_cdc_source.stream import ReplicationStream, start_stream
-from rivven_connect.connectors.postgres_cdc_source.threads import in_thread
 from rivven_connect.connectors.postgres_cdc_source.tuples import ProtocolError
-from rivven_connect.postgres import connect
+from rivven_connect.postgres import connect, connected, in_thread
 
 if TYPE_CHECKING:
     import psycopg
@@ -67,19 +68,34 @@ class Session:
             ConnectorError: changes are missing, or something is not as it must be.
         """
         saved = saved_place(self._state)
-        self._opening = await in_thread(None, lambda: look(self._config, self._chosen, saved))
+        async with connected(self._config) as connection:
+            self._opening = await in_thread(
+                connection, lambda: look(connection, self._config, self._chosen, saved)
+            )
         place = self._place = self._opening.place
         if place is None:
             return
+        require_followed(
+            self._state,
+            [plan.table for plan in self._opening.plans],
+            slot=place.slot,
+            is_new=self._opening.needs_slot and self._config.snapshot.mode == "initial",
+        )
+        for name in sorted({*self._state.stream_names()} - self._chosen):
+            yield EventBatch(stream=name, records=[], state=LEFT_OUT)
         if self._opening.needs_slot:
             yield place.batch()
             # Not all who read do save.
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_PATIENCE_S):
                     await self.announced.wait()
-            self._place, self._readers = await in_thread(
-                None, lambda: create_slot(self._config, place, self._reader_count())
-            )
+            count = self._reader_count()
+            async with connected(self._config, replication=True) as replication:
+                self._place, self._readers = await in_thread(
+                    replication,
+                    lambda: create_slot(replication, self._config, place, count),
+                    made=lambda found: found[1],
+                )
         yield self._at.batch()
 
     async def rows(self) -> AsyncGenerator[Item, None]:
@@ -90,7 +106,7 @@ class Session:
         try:
             if not self._readers:
                 self._readers = await in_thread(
-                    None, lambda: open_readers(self._config, count, None)
+                    None, lambda: open_readers(self._config, count, None), made=list
                 )
             readers = list(map(self._reader, self._unread()))
             async with contextlib.aclosing(read_tables_at_once(readers, self._readers)) as items:
@@ -107,7 +123,7 @@ class Session:
         """
         if self._place is None:
             return
-        connection, end = await in_thread(None, self._connect)
+        connection, end = await in_thread(None, self._connect, made=lambda found: found[:1])
         stream = self._stream = ReplicationStream(
             connection, self._at.lsn, self._config.heartbeat_interval_ms
         )
@@ -132,18 +148,19 @@ class Session:
                     continue
                 for item in assembler.take():
                     yield item
+            at = assembler.place.lsn
+            is_end = at >= until
+            is_ripe = pulse.is_due(at, is_end=is_end) or (assembler.has_whole and not frames)
+            if is_ripe:
+                pulse.beat(at)
+                for item in assembler.take_whole():
+                    yield item
+            if is_end:
+                return
             if frames:
                 await asyncio.sleep(0)  # others may have work, also where all of this is left out
                 continue
-            at = assembler.place.lsn
-            is_end = at >= until and not assembler.is_open
-            if assembler.has_whole or (not assembler.is_open and pulse.is_due(at, is_end=is_end)):
-                pulse.beat(at)
-                for item in assembler.take():
-                    yield item
-            elif is_end:
-                return
-            else:
+            if not is_ripe:
                 if until != _NEVER:
                     stream.tell(wants_reply=True)
                 await stream.wait(pulse.interval_s if until == _NEVER else _POLL_S)
@@ -178,7 +195,7 @@ class Session:
         return min(self._config.snapshot.parallel_tables, len(self._unread()))
 
     def _reader(self, plan: TablePlan) -> TableReader:
-        after = saved_key(self._state.get_stream(plan.table.full_name()))
+        after = saved_key(self._state.get_stream(plan.table.full_name()), plan)
         return TableReader(
             plan, self._opening.types, after, batch_size=self._config.snapshot.batch_size
         )

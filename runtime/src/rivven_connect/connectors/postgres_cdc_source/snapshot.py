@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Generator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -23,18 +23,27 @@ from rivven_connect import (
     JsonObject,
     Poison,
     RecordError,
+    State,
     StreamState,
 )
 from rivven_connect.connectors.postgres_cdc_source.rows import RowReader
-from rivven_connect.connectors.postgres_cdc_source.threads import in_thread
-from rivven_connect.postgres import Column, Table, Types, qualified, quoted, translated
+from rivven_connect.postgres import (
+    Column,
+    Table,
+    Types,
+    in_thread,
+    qualified,
+    quoted,
+    translated,
+)
 
 if TYPE_CHECKING:
     import psycopg
 
 _MOST_ROWS = 1_000
 _MOST_BYTES = 1024 * 1024
-_COMPLETE: JsonObject = {"snapshot": "complete"}
+LEFT_OUT: JsonObject = {"snapshot": "left out"}
+"""The state of a table that was read once, and whose changes have been passed over since."""
 _METADATA = EventMetadata(extra={"snapshot": True})
 _ESCAPE = re.compile(rb"\\(.)", re.DOTALL)
 _ESCAPED = {b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t", b"v": b"\v"}
@@ -49,9 +58,13 @@ class TablePlan(msgspec.Struct, frozen=True):
 
     @property
     def key(self) -> tuple[str, ...]:
-        """The primary key, if all of it is among the columns; else nothing."""
-        names = {one.name for one in self.columns}
-        return self.table.primary_key if names.issuperset(self.table.primary_key) else ()
+        """The primary key, if all of it is among the columns; else nothing.
+
+        Where the replica identity is another index, its columns: they alone are sent of an old row.
+        """
+        table = self.table
+        key = table.identity_key if table.replica_identity == "index" else table.primary_key
+        return key if {one.name for one in self.columns}.issuperset(key) else ()
 
     def query(self, after: Sequence[str] | None, limit: int, literal: Callable[[str], str]) -> str:
         """Return the query of the next rows, which stand behind the key `after`.
@@ -76,10 +89,44 @@ def is_complete(saved: StreamState | None) -> bool:
     return saved is not None and saved.get("snapshot") == "complete"
 
 
-def saved_key(saved: StreamState | None) -> list[str] | None:
+def require_followed(saved: State, tables: Iterable[Table], *, slot: str, is_new: bool) -> None:
+    """Return if all changes are to be had since tables were read, of which this was saved.
+
+    Raises:
+        ConnectorError: of kind `state`; the slot is still to be made, or a table was left out, or
+            is another by now.
+    """
+    found = []
+    for table in tables:
+        state = saved.get_stream(table.full_name())
+        if state is None or state.get("snapshot") is None:
+            continue
+        found.append(state)
+        reason = None
+        if state.to_json() == LEFT_OUT:
+            reason = "its changes were passed over while it was not chosen"
+        elif state.get("oid", Any, table.oid) != table.oid:
+            reason = "it was dropped or renamed, and another table has its name"
+        if reason is not None:
+            raise ConnectorError.state(
+                f"gap: {table.full_name()}: {reason}. To read it from its start: `rivven state reset "
+                "PIPELINE --source NAME --stream STREAM`, empty its copy, and run again; or leave it out"
+            )
+    if found and is_new:
+        names = ", ".join(sorted(one.stream_name for one in found))
+        raise ConnectorError.state(
+            f"gap: rows of {names} were read before slot {slot!r} was made, and what changed in between "
+            "is not to be had. To start anew: `rivven state reset PIPELINE --source NAME`, empty the "
+            "copy, and run again; the tables are then read from their start"
+        )
+
+
+def saved_key(saved: StreamState | None, plan: TablePlan) -> list[str] | None:
     """Return the key behind which a table is read on; None to read it from its start."""
     found = saved.get("snapshot") if saved is not None else None
-    after = found.get("after") if isinstance(found, dict) else None
+    if not isinstance(found, dict) or found.get("key") != list(plan.key):
+        return None
+    after = found.get("after")
     return list(map(str, after)) if isinstance(after, list) else None
 
 
@@ -99,8 +146,7 @@ class TableReader:
         self._batch_size = batch_size
         names = [one.name for one in plan.columns]
         self._key_places = [names.index(name) for name in plan.key]
-        # A key of another length is one that the table no longer has.
-        self._after = list(after) if after and len(after) == len(plan.key) else None
+        self._after = list(after) if after else None
 
     def read(self, connection: psycopg.Connection[Any]) -> Generator[list[Item], None, None]:
         """Yield batches, each with the state behind it; the last one says that it is complete."""
@@ -115,14 +161,15 @@ class TableReader:
                         yield self._items(lines)
                 if not self._plan.key or rows < self._batch_size:
                     break
-        yield [self._batch([], _COMPLETE)]
+        yield [self._batch([], {"snapshot": "complete", "oid": self._plan.table.oid})]
 
     def _items(self, lines: Sequence[bytes]) -> list[Item]:
         rows = [_fields(line) for line in lines]
         state = None
         if self._key_places:
             self._after = [_key_text(rows[-1][place]) for place in self._key_places]
-            state = {"snapshot": {"after": list(self._after)}}
+            part: JsonObject = {"key": list(self._plan.key), "after": list(self._after)}
+            state = {"snapshot": part, "oid": self._plan.table.oid}
         try:
             return [self._batch(rows, state)]
         except RecordError:

@@ -23,7 +23,7 @@ from rivven_connect.connectors.postgres_cdc_source.checks import (
 from rivven_connect.connectors.postgres_cdc_source.place import saved_place
 from rivven_connect.connectors.postgres_cdc_source.session import Session
 from rivven_connect.connectors.postgres_cdc_source.tables import catalog_of, chosen_tables
-from rivven_connect.postgres import connect, translated
+from rivven_connect.postgres import connect, connected, in_thread, translated
 
 
 class PostgresCdcSource(PostgresCdcSourceBase):
@@ -68,12 +68,13 @@ class PostgresCdcSource(PostgresCdcSourceBase):
 
     async def discover(self, config: PostgresCdcSourceConfig) -> Catalog:
         """Return the tables, with their schema and primary key."""
+        async with connected(config) as connection:
 
-        def ask() -> Catalog:
-            with translated("reading the catalog"), connect(config) as connection:
-                return catalog_of(connection, chosen_tables(connection, config), config)
+            def ask() -> Catalog:
+                with translated("reading the catalog"):
+                    return catalog_of(connection, chosen_tables(connection, config), config)
 
-        return await asyncio.to_thread(ask)
+            return await in_thread(connection, ask)
 
     async def read(
         self, config: PostgresCdcSourceConfig, catalog: ConfiguredCatalog, state: State | None

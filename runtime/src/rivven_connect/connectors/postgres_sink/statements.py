@@ -184,17 +184,19 @@ class Statements:
         if not any(table.has_more_than(table.columns_of(one).values()) for one in known):
             return
         name = table.place.sql
-        for old, new in changes.moves:
-            move = key_columns(table, [old]), key_columns(table, [new])
-            values = [*arrays(move[0]), *arrays(move[1])]
-            is_old, is_new = equal("row", "old", table.key), equal("row", "new", table.key)
-            keys = (
-                f"{unnested(table, table.key)} AS old, "
-                f"{unnested(table, table.key, first=1 + len(table.key))} AS new"
-            )
+        is_old, is_new = equal("row", "old", table.key), equal("row", "new", table.key)
+        keys = (
+            f"{unnested(table, table.key)} AS old, "
+            f"{unnested(table, table.key, first=1 + len(table.key))} AS new"
+        )
+        for move in changes.moves:
+            values = [
+                text for key in (move.old, move.new) for text in arrays(key_columns(table, [key]))
+            ]
+            is_doomed, is_kept = (is_new, is_old) if move.is_free else (is_old, is_new)
             self._database.run(
-                f"DELETE FROM {name} AS row USING {keys} WHERE {is_new} AND EXISTS "  # noqa: S608  # quoted
-                f"(SELECT FROM {name} AS row WHERE {is_old})",
+                f"DELETE FROM {name} AS row USING {keys} WHERE {is_doomed} AND EXISTS "  # noqa: S608  # quoted
+                f"(SELECT FROM {name} AS row WHERE {is_kept})",
                 values,
             )
             sets = ", ".join(f"{quoted(one)} = new.{quoted(one)}" for one in table.key)

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 _MOST_RANGES = 1_000
 _SAMPLES = 50
 """Rows that are looked at for each range, where its bounds cannot be computed."""
+_LEAST_SAMPLES = 10_000
+"""Rows that are looked at in any case: of a few pages, a sample may be none."""
 Key = list[str]
 
 
@@ -68,7 +70,7 @@ def _computed(
 
 
 def _sampled(connection: psycopg.Connection[Any], found: Relation, count: int) -> list[Key]:
-    percent = min(100.0, 100.0 * count * _SAMPLES / found.rows)
+    percent = min(100.0, 100.0 * max(count * _SAMPLES, _LEAST_SAMPLES) / found.rows)
     names = [f"t.{quoted(name)}" for name in found.unique_key]
     key = ", ".join(names)
     # A tile's last row is its bound; the last tile has none, because the range goes on to the end.

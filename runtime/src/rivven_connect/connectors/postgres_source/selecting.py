@@ -19,6 +19,8 @@ _NOW = {
     Shape.TIMESTAMP: "({now} AT TIME ZONE 'UTC')",
     Shape.DATE: "({now} AT TIME ZONE 'UTC')::pg_catalog.date",
 }
+_MOST_DECIMALS = 6
+"""Of a second, in a timestamp; two transactions hardly begin in one microsecond."""
 
 
 class Selection(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,7 +38,8 @@ def select_from_cursor(
     """Return the rows at and above a cursor, in its order; all that have one, where it is None.
 
     Rows of the future, and those that still have to wait, are left for later: a cursor that went
-    beyond them would leave behind what is committed until then.
+    beyond them would leave behind what is committed until then. So are those of a day, or of a second,
+    that is not over: another change in it has the same value, and would be taken for the same row.
     """
     name = found.cursor() or ""
     column = f"t.{quoted(name)}"
@@ -50,9 +53,10 @@ def select_from_cursor(
         conditions.append(f"{compared} >= ${len(values)}")
     order = [compared]
     if isinstance(found.reading, Timestamp | TimestampIncrementing):
-        values.append(f"{found.reading.lag_ms} milliseconds")
+        values.append(f"{found.reading.lag_ms + _step_ms(found, name)} milliseconds")
         now = f"(pg_catalog.now() - ${len(values)}::pg_catalog.interval)"
-        conditions.append(f"{column} <= {_NOW[shape].format(now=now)}")
+        before = "<" if shape is Shape.DATE else "<="
+        conditions.append(f"{column} {before} {_NOW[shape].format(now=now)}")
     if isinstance(found.reading, TimestampIncrementing):
         order.append(f"t.{quoted(found.reading.incrementing_column)}")
     rows = f"FROM {found.sql} AS t WHERE {' AND '.join(conditions)} ORDER BY {', '.join(order)}"
@@ -116,6 +120,13 @@ def _wanted(found: Relation, fields: Sequence[str] | None) -> Sequence[Column]:
         return found.columns
     names = {*fields, *found.key(), found.cursor()}
     return [one for one in found.columns if one.name in names]
+
+
+def _step_ms(found: Relation, name: str) -> int:
+    """Return what lies between two values of a timestamp of few decimals, such as `timestamp(0)`."""
+    decimals = next(one.typmod for one in found.columns if one.name == name)
+    is_coarse = found.shape_of(name) is not Shape.DATE and 0 <= decimals < _MOST_DECIMALS
+    return -(-1_000 // 10**decimals) if is_coarse else 0
 
 
 def _type_oid(found: Relation, name: str) -> int:

@@ -20,7 +20,7 @@ from rivven_connect.connectors.postgres_source.selecting import (
     select_from_cursor,
     select_range,
 )
-from rivven_connect.postgres import connect, translated
+from rivven_connect.postgres import connected, in_thread, translated
 
 if TYPE_CHECKING:
     import psycopg
@@ -134,10 +134,11 @@ class PostgresSource(PostgresSourceBase):
         self, config: PostgresSourceConfig, doing: str, ask: Callable[[psycopg.Connection[Any]], T]
     ) -> T:
         """Ask the server something short, over a connection of its own that changes nothing."""
+        async with connected(config) as connection:
 
-        def run() -> T:
-            with translated(doing), connect(config) as connection:
-                connection.execute(b"BEGIN READ ONLY")
-                return ask(connection)
+            def run() -> T:
+                with translated(doing):
+                    connection.execute(b"BEGIN READ ONLY")
+                    return ask(connection)
 
-        return await asyncio.to_thread(run)
+            return await in_thread(connection, run)

@@ -111,15 +111,15 @@ class Statements:
         name, columns = quoted(table.name), table.key[:-1]
         condition = _equal(columns)
         sets = ", ".join(f"{quoted(column)} = ?" for column in columns)
-        for old, new in changes.moves:
+        for move in changes.moves:
             self._connection.execute(
                 f"DELETE FROM {name} WHERE {condition} "  # noqa: S608  # quoted
                 f"AND EXISTS (SELECT 1 FROM {name} WHERE {condition})",
-                (*new, *old),
+                (*move.doomed, *move.kept),
             )
             self._connection.execute(
                 f"UPDATE {name} SET {sets} WHERE {condition}",  # noqa: S608  # quoted
-                (*new, *old),
+                (*move.new, *move.old),
             )
 
     def _remove(self, table: Table, changes: Changes) -> None:
