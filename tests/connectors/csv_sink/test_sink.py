@@ -190,6 +190,20 @@ def test_formulas_are_texts_where_people_open_the_file(files: Files) -> None:
     assert files.text("people.csv") == ('"id","name"\n-1,"\'=HYPERLINK(""x"")"\n,"\'@x"\n,"a=b"\n')
 
 
+def test_a_field_whose_name_is_a_formula_keeps_its_column(files: Files) -> None:
+    row = {"@id": 1, "name": "a"}
+    for _ in range(2):
+        (result,) = files.write([row], schema={}, escape_formulas=True)
+        assert not result.has_failures()
+    assert files.text() == '"\'@id","name"\n1,"a"\n1,"a"\n'
+    odd = {"'@id": 1, "=x": 2}
+    for _ in range(2):
+        (result,) = files.write(
+            [odd], name="odd.csv", schema={"properties": odd}, escape_formulas=True
+        )
+        assert not result.has_failures()
+
+
 def test_delimiter_and_line_end_are_what_the_config_says(files: Files) -> None:
     files.write([{"id": 1, "name": "a;b"}], [{"id": 2}], delimiter=";", line_ending="crlf")
     assert files.text() == '"id";"name"\r\n1;"a;b"\r\n2;\r\n'
