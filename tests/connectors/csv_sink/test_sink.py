@@ -24,8 +24,10 @@ from rivven_connect import (
     Stream,
     WriteResult,
 )
+from rivven_connect._appended_files import AppendedFiles
 from rivven_connect.connectors.csv_sink import CsvSink
 from rivven_connect.connectors.csv_sink._generated import CsvSinkConfig
+from rivven_connect.connectors.csv_sink.records import CsvRecords
 
 SCHEMA = {"type": "object", "properties": {"id": {"type": "integer"}, "name": {}}}
 
@@ -327,3 +329,31 @@ def _shown(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     return "" if value is None else str(value)
+
+
+def test_a_file_is_looked_through_once_however_many_are_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else each append of many streams reads a whole file."""
+    looked: list[str] = []
+    look = CsvRecords.start_of_last
+
+    def counting(form: CsvRecords, path: str, descriptor: int, size: int) -> int:
+        looked.append(path)
+        return look(form, path, descriptor, size)
+
+    monkeypatch.setattr(CsvRecords, "start_of_last", counting)
+    paths = [str(tmp_path / name) for name in "abc"]
+    Path(paths[2]).write_bytes(b"1\n2")
+    files = AppendedFiles(CsvRecords(b"\n", ","), most_open=1)
+    for _ in range(3):
+        for path in paths:
+            files.append(path, [b"3\n"])
+    assert looked == paths[2:]
+    files.append(paths[0], [b"4\n"])
+    with open(paths[2], "ab") as other:
+        other.write(b"5")
+    files.append(paths[2], [b"6\n"])
+    files.close()
+    assert looked == [paths[2]] * 2
+    assert Path(paths[2]).read_bytes() == b"1\n3\n3\n3\n6\n"
