@@ -28,6 +28,8 @@ SLOW_MODULES = (
     "test_limits",
 )
 SLOW_TESTS = (
+    "test_f35_a_reader_that_is_held_up_is_not_dropped_by_the_server",
+    "test_from_every_state_of_a_snapshot_reading_goes_on",
     "test_f12_a_restart_of_the_server_in_mid_read_loses_nothing",
     "test_f34_killed_among_ties_a_pipeline_loses_nothing",
     "test_f34_ties_survive_a_stop_anywhere",

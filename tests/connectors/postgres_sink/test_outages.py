@@ -55,9 +55,13 @@ class Cut:
 @pytest.mark.parametrize("at", ["BEGIN", "SAVEPOINT", 'INSERT INTO "public"."s"', "COMMIT"])
 @pytest.mark.parametrize("mode", ["append", "natural key", "our key"])
 async def test_f9_a_connection_that_ends_anywhere_neither_loses_nor_doubles(
-    postgres: str, monkeypatch: pytest.MonkeyPatch, mode: str, at: str, done: bool
+    opened: Callable[..., PostgresWarehouse],
+    monkeypatch: pytest.MonkeyPatch,
+    mode: str,
+    at: str,
+    done: bool,
 ) -> None:
-    lake = PostgresWarehouse(postgres)
+    lake = opened()
     target = {"append": stream(), "natural key": KEYED, "our key": BARE}[mode]
     await lake.checkpoint()
     await lake.prepare(target)
@@ -74,23 +78,20 @@ async def test_f9_a_connection_that_ends_anywhere_neither_loses_nor_doubles(
     await lake.commit(event({"id": 3}, position=3), changed={"s": {"at": 3}}, epoch=3)
     assert sorted(lake.rows("id")) == [0, 1, 2, 3]
     assert await lake.checkpoint() == {"s": {"at": 3}}
-    await lake.sink.close()
 
 
 async def test_a_commit_of_an_earlier_run_is_not_taken_for_ours(
-    postgres: str, monkeypatch: pytest.MonkeyPatch
+    opened: Callable[..., PostgresWarehouse], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    old = PostgresWarehouse(postgres)
+    old = opened()
     await old.commit(*records(1), changed={"s": {"at": 1}}, epoch=7)
-    new = PostgresWarehouse(postgres)
+    new = opened()
     await new.checkpoint()
     Cut(monkeypatch, "COMMIT", done=False)
     with pytest.raises(ConnectorError, match="writing"):
         await new.commit(*records(2), changed={"s": {"at": 2}}, epoch=7)
     await new.commit(*records(2), changed={"s": {"at": 2}}, epoch=7)
     assert new.rows("id") == [1, 2]
-    await old.sink.close()
-    await new.sink.close()
 
 
 @pytest.mark.parametrize("mode", ["fast", "immediate"])
@@ -101,36 +102,42 @@ async def test_a_server_that_restarts_in_the_middle_of_writes_loses_nothing(
         lake = PostgresWarehouse(dsn)
         await lake.checkpoint()
         await lake.prepare(KEYED, stream("log"))
-        restarts = asyncio.Event()
+        under_way = asyncio.Event()
         failures = 0
 
-        async def write() -> None:
-            nonlocal failures
-            for n in range(40):
-                rows = [*records(n, n + 1), *records(n, to="log")]
-                while True:
-                    try:
-                        result = await lake.commit(*rows, changed={"s": {"at": n}}, epoch=n)
-                    except RetryableError:
-                        failures += 1
-                        await asyncio.sleep(0.02)
-                    else:
-                        assert result.errors == []
-                        break
-                if n == 10:
-                    restarts.set()
-
         async def restart() -> None:
-            await restarts.wait()
+            await under_way.wait()
             for _ in range(2):
                 await asyncio.to_thread(fragile.restart, mode)
 
-        await asyncio.gather(write(), restart())
-        assert failures
-        assert sorted(lake.rows("id")) == list(range(41))
-        assert sorted(lake.rows("id", "log")) == list(range(40))
-        assert await lake.checkpoint() == {"s": {"at": 39}}
-        await lake.sink.close()
+        async def write(n: int) -> None:
+            nonlocal failures
+            rows = [*records(n, n + 1), *records(n, to="log")]
+            while True:
+                try:
+                    result = await lake.commit(*rows, changed={"s": {"at": n}}, epoch=n)
+                except RetryableError:
+                    failures += 1
+                    await asyncio.sleep(0.02)
+                else:
+                    assert result.errors == []
+                    return
+
+        restarting = asyncio.create_task(restart())
+        try:
+            n = 0
+            while not restarting.done():
+                await write(n)
+                n += 1
+                under_way.set()
+            await restarting
+            await write(n)
+            assert failures
+            assert sorted(lake.rows("id")) == list(range(n + 2))
+            assert sorted(lake.rows("id", "log")) == list(range(n + 1))
+            assert await lake.checkpoint() == {"s": {"at": n}}
+        finally:
+            await lake.sink.close()
 
 
 async def test_a_server_that_is_away_is_worth_another_try(fragile: PostgresServer) -> None:
@@ -150,12 +157,12 @@ async def test_a_server_that_is_away_is_worth_another_try(fragile: PostgresServe
 
 
 async def test_a_writer_that_is_stopped_in_a_transaction_gives_way_in_the_end(
-    postgres: str, monkeypatch: pytest.MonkeyPatch
+    opened: Callable[..., PostgresWarehouse], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The one that takes over waits for the lock, and says what it waits for."""
-    old, new = PostgresWarehouse(postgres), PostgresWarehouse(postgres)
+    old, new = opened(), opened()
     await old.checkpoint()
-    with psycopg.connect(postgres) as holder:
+    with psycopg.connect(old.dsn) as holder:
         holder.execute("SELECT 1 FROM _rivven_writers FOR UPDATE")
         monkeypatch.setattr("rivven_connect.connectors.postgres_sink.database.LOCK_TIMEOUT_MS", 50)
         with pytest.raises(ConnectorError, match="lock timeout") as caught:
@@ -164,5 +171,3 @@ async def test_a_writer_that_is_stopped_in_a_transaction_gives_way_in_the_end(
     await new.checkpoint()
     with pytest.raises(ConnectorError, match="another process now writes"):
         await old.commit(*records(1), changed={"s": {"at": 1}})
-    await old.sink.close()
-    await new.sink.close()

@@ -376,6 +376,8 @@ async def test_hostile_schemas_and_types_never_become_statements(
             "bit(1)(2)",
             "char(0)",
             "TEXT",
+            "mood",
+            "bigint primary key",
         )
         schema = of_types(*types)
         await lake.prepare(stream("t", namespace=name, schema=schema))

@@ -266,7 +266,7 @@ async def test_an_update_leaves_what_it_lacks_as_it_is(
         SourceEvent.update("s", None, {"id": 5, "v": "g"}),
         SourceEvent.insert("s", {"id": 5, "v": "h"}),
     ]
-    for size in (1, 2, 3, 5, len(events)):
+    for size in (1, 2, 3, 5, 7, len(events)):
         lake = opened(table=f"t{size}")
         await lake.prepare(KEYED)
         for start in range(0, len(events), size):
