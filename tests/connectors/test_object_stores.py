@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 from rivven_connect import ConfiguredCatalog, EventBatch, SinkRegistry, SourceRegistry
+from rivven_connect._object_store.opening import open_bucket
 from rivven_connect.connectors.s3_sink import S3Sink
 from rivven_connect.connectors.s3_sink._generated import S3SinkConfig
 from rivven_connect.connectors.s3_source import S3Source
@@ -122,3 +124,19 @@ print(sorted({"obstore", "pyarrow", "zstandard", "urllib.request"} & set(sys.mod
 """
     command = [sys.executable, "-c", code]
     assert subprocess.run(command, check=True, capture_output=True).stdout == b"[]\n"
+
+
+def test_the_folders_above_a_local_object_are_brought_to_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A new folder is lost with its name, whatever was synced inside of it."""
+    config = S3SinkConfig.parse(
+        {"provider": "local", "bucket": "lake", "local": {"root": str(tmp_path)}}
+    )
+    synced: set[str] = set()
+    monkeypatch.setattr(
+        os, "fsync", lambda number: synced.add(os.readlink(f"/proc/self/fd/{number}"))
+    )
+    open_bucket(config).put("a/b/c.jsonl", b"{}")
+    names = ("", "/lake", "/lake/a", "/lake/a/b", "/lake/a/b/c.jsonl")
+    assert synced == {f"{tmp_path}{name}" for name in names}

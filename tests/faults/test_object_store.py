@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
 import threading
@@ -13,11 +14,12 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from experiment import DEADLINE_S, Experiment, Numbers, SinkKind, key_of
+from experiment import DEADLINE_S, Experiment, Numbers, SinkKind, key_of, stopped_at_exit
 from oracle import Key, Level
 from sink_kinds import rows_of_object
 from sizes import size
 
+from rivven_connect import ExitCode
 from services.object_store import ObjectStore
 from tests.connectors.object_kit import ACCESS_KEY_ID, SECRET_ACCESS_KEY, Content
 
@@ -106,3 +108,30 @@ def test_a_command_that_ends_at_once_does_not_abort(tmp_path: Path, content: Con
         for _ in range(size(100))
     ]
     assert {one.returncode for one in ended} == {0}, ended[0].stderr
+
+
+def test_f24_a_store_that_does_not_answer_keeps_no_process(tmp_path: Path) -> None:
+    """The loop waits for the thread of the call, which nothing can cancel."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(DEADLINE_S)
+        endpoint = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        config = {"bucket": "lake", "s3": {"endpoint": endpoint, "anonymous": True}}
+        pipeline = {
+            "version": "1.0",
+            "settings": {"shutdown_timeout_ms": 300},
+            "sources": {"a": {"connector": "s3", "config": config}},
+            "sinks": {"b": {"connector": "jsonl", "topics": ["a"], "config": {"path": "b.jsonl"}}},
+        }
+        (tmp_path / "pipeline.yaml").write_text(json.dumps(pipeline))
+        code = "from rivven_connect.cli import main; main()"
+        process = subprocess.Popen(
+            [sys.executable, "-c", code, "run", "pipeline.yaml"],
+            cwd=tmp_path,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        with stopped_at_exit(process):
+            asked, _ = silent.accept()
+            with asked:
+                process.terminate()
+                assert process.wait(30) == ExitCode.DRAIN_DEADLINE

@@ -149,6 +149,13 @@ def test_links_within_the_origin(link: str, expected: str) -> None:
     assert same_origin_url(BASE, link) == expected
 
 
+@pytest.mark.parametrize("base", ["https://api.example.com/", "https://api.example.com:443/"])
+@pytest.mark.parametrize("link", ["", "?page=2", "https://api.example.com:443/", "/"])
+def test_the_usual_port_is_the_same_origin_named_or_not(base: str, link: str) -> None:
+    found = same_origin_url(base, link)
+    assert found.startswith("https://api.example.com/")
+
+
 @pytest.mark.parametrize(
     "link",
     [

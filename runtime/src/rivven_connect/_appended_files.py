@@ -56,6 +56,8 @@ class AppendedFiles:
         self._lock = threading.Lock()
         self._open: OrderedDict[str, int] = OrderedDict()
         self._unsynced: set[str] = set()
+        self._left: dict[str, tuple[int, int]] = {}
+        """Number and size of files that were closed whole, which need not be looked through again."""
 
     def append(self, path: str, records: Sequence[bytes], *, head: bytes = b"") -> None:
         """Append whole records, all or none of them; the file and its folders are made if missing.
@@ -101,7 +103,7 @@ class AppendedFiles:
         if path not in self._open:
             while len(self._open) >= self._most_open:
                 self._close_oldest()
-            self._open[path] = _open_repaired(path, self._format)
+            self._open[path] = _open_repaired(path, self._format, self._left.pop(path, None))
         self._open.move_to_end(path)
         return self._open[path]
 
@@ -109,6 +111,7 @@ class AppendedFiles:
         path, descriptor = next(iter(self._open.items()))
         if path in self._unsynced:
             self._sync(path)
+        self._left[path] = _identity(descriptor)
         del self._open[path]
         os.close(descriptor)
 
@@ -120,8 +123,11 @@ class AppendedFiles:
         self._unsynced.discard(path)
 
 
-def _open_repaired(path: str, format_: RecordFormat) -> int:
-    """Return a descriptor of the file, which ends with a whole record; a new file is made durable."""
+def _open_repaired(path: str, format_: RecordFormat, whole: tuple[int, int] | None) -> int:
+    """Return a descriptor of the file, which ends with a whole record; a new file is made durable.
+
+    `whole` is the identity of one that is known to.
+    """
     folder = Path(path).absolute().parent
     make_folder(folder)
     is_new = not os.path.lexists(path)
@@ -132,12 +138,17 @@ def _open_repaired(path: str, format_: RecordFormat) -> int:
         _require_regular(path, descriptor)
         if is_new:
             sync_folder(folder)
-        else:
+        elif _identity(descriptor) != whole:
             _repair(path, descriptor, format_)
     except BaseException:
         os.close(descriptor)
         raise
     return descriptor
+
+
+def _identity(descriptor: int) -> tuple[int, int]:
+    status = os.fstat(descriptor)
+    return status.st_ino, status.st_size
 
 
 def _require_regular(path: str, descriptor: int) -> None:

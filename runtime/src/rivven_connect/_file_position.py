@@ -38,6 +38,10 @@ class Position(msgspec.Struct):
         self._tail = (self._tail + raw[-_SAMPLE_BYTES:])[-_SAMPLE_BYTES:]
         self.offset += len(raw)
 
+    def is_in_line(self) -> bool:
+        """Whether the last line before it has no newline."""
+        return bool(self._tail) and not self._tail.endswith(b"\n")
+
     def to_state(self) -> JsonObject:
         """Return the state that `resumed` starts from."""
         return {"offset": self.offset, "fingerprint": self._fingerprint()}
@@ -72,7 +76,7 @@ class Position(msgspec.Struct):
 
     def _require_line_start(self, path: str, following: bytes, unfinished: str) -> None:
         """Refuse to read the rest of a line whose beginning was taken for a whole one."""
-        if self._tail and not self._tail.endswith(b"\n") and following not in {b"", b"\n", b"\r"}:
+        if self.is_in_line() and following not in {b"", b"\n", b"\r"}:
             raise ConnectorError.state(
                 f"the last line of {path} had no newline when it was read, and has grown since; "
                 f"{unfinished}; {_RESET}"

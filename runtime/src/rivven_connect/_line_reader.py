@@ -44,6 +44,7 @@ class LineReader:
         self._file: BinaryIO | None = None
         self._closed = False
         self._offset = 0
+        self._is_at_end = False
 
     def open(self, saved: StreamState | None) -> Position:
         """Open the file where `saved` says, else at its start.
@@ -63,6 +64,7 @@ class LineReader:
                     file.fileno(), self._path, saved, unfinished=self._unfinished
                 )
             self._offset = position.offset
+            self._is_at_end = position.is_in_line()
             return position
 
     def read(self) -> list[bytes]:
@@ -104,9 +106,19 @@ class LineReader:
                 )
             if not line or is_too_long or (self._follow and not line.endswith(b"\n")):
                 break
+            self._require_line_start(line)
+            self._is_at_end = not line.endswith(b"\n")
             lines.append(line)
             self._offset += len(line)
         return lines
+
+    def _require_line_start(self, line: bytes) -> None:
+        """Refuse to take the rest of the last line, which somebody was still writing, for a line."""
+        if self._is_at_end and line.strip(b"\r\n"):
+            raise ConnectorError.state(
+                f"the last line of {self._path} had no newline when it was read, and has grown since; "
+                f"{self._unfinished}"
+            )
 
     def _require_same_file(self, file: BinaryIO) -> None:
         ours = os.fstat(file.fileno())

@@ -24,8 +24,10 @@ from rivven_connect import (
     Stream,
     WriteResult,
 )
+from rivven_connect._appended_files import AppendedFiles
 from rivven_connect.connectors.csv_sink import CsvSink
 from rivven_connect.connectors.csv_sink._generated import CsvSinkConfig
+from rivven_connect.connectors.csv_sink.records import CsvRecords
 
 SCHEMA = {"type": "object", "properties": {"id": {"type": "integer"}, "name": {}}}
 
@@ -190,6 +192,20 @@ def test_formulas_are_texts_where_people_open_the_file(files: Files) -> None:
     assert files.text("people.csv") == ('"id","name"\n-1,"\'=HYPERLINK(""x"")"\n,"\'@x"\n,"a=b"\n')
 
 
+def test_a_field_whose_name_is_a_formula_keeps_its_column(files: Files) -> None:
+    row = {"@id": 1, "name": "a"}
+    for _ in range(2):
+        (result,) = files.write([row], schema={}, escape_formulas=True)
+        assert not result.has_failures()
+    assert files.text() == '"\'@id","name"\n1,"a"\n1,"a"\n'
+    odd = {"'@id": 1, "=x": 2}
+    for _ in range(2):
+        (result,) = files.write(
+            [odd], name="odd.csv", schema={"properties": odd}, escape_formulas=True
+        )
+        assert not result.has_failures()
+
+
 def test_delimiter_and_line_end_are_what_the_config_says(files: Files) -> None:
     files.write([{"id": 1, "name": "a;b"}], [{"id": 2}], delimiter=";", line_ending="crlf")
     assert files.text() == '"id";"name"\r\n1;"a;b"\r\n2;\r\n'
@@ -313,3 +329,31 @@ def _shown(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     return "" if value is None else str(value)
+
+
+def test_a_file_is_looked_through_once_however_many_are_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else each append of many streams reads a whole file."""
+    looked: list[str] = []
+    look = CsvRecords.start_of_last
+
+    def counting(form: CsvRecords, path: str, descriptor: int, size: int) -> int:
+        looked.append(path)
+        return look(form, path, descriptor, size)
+
+    monkeypatch.setattr(CsvRecords, "start_of_last", counting)
+    paths = [str(tmp_path / name) for name in "abc"]
+    Path(paths[2]).write_bytes(b"1\n2")
+    files = AppendedFiles(CsvRecords(b"\n", ","), most_open=1)
+    for _ in range(3):
+        for path in paths:
+            files.append(path, [b"3\n"])
+    assert looked == paths[2:]
+    files.append(paths[0], [b"4\n"])
+    with open(paths[2], "ab") as other:
+        other.write(b"5")
+    files.append(paths[2], [b"6\n"])
+    files.close()
+    assert looked == [paths[2]] * 2
+    assert Path(paths[2]).read_bytes() == b"1\n3\n3\n3\n6\n"

@@ -334,6 +334,8 @@ async def test_n6_a_link_to_another_origin_is_not_followed(
                     {"data": [], "meta": {"next": 1}}]),
         ("pages", [{"data": [{"id": 1}]}]),
         ("offset", [{"data": [{"id": 1}]}]),
+        ("pages", [{"data": [{"id": 1}], "took_ms": 1}, {"data": [{"id": 1}], "took_ms": 2},
+                   {"data": []}]),
     ],
 )  # fmt: skip
 async def test_pages_that_go_in_a_circle_end(

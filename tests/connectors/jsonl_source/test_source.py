@@ -17,6 +17,7 @@ from rivven_connect import (
     EventBatch,
     Item,
     State,
+    StreamState,
     SyncMode,
 )
 from rivven_connect import _line_reader as reader_module
@@ -296,3 +297,35 @@ def test_a_reader_that_was_closed_opens_nothing(path: Path) -> None:
     reader.open(None)
     assert reader.read() == []
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+@pytest.mark.parametrize("is_resumed", [False, True])
+def test_the_rest_of_a_line_that_was_still_being_written_is_no_line(
+    path: Path, is_resumed: bool
+) -> None:
+    path.write_bytes(b"12\n34")
+    reader = LineReader(str(path), max_line_bytes=100, follow=False)
+    position = reader.open(None)
+    found = reader.read()
+    assert found == [b"12\n", b"34"]
+    if is_resumed:
+        position.advance(b"".join(found))
+        reader.close()
+        reader = LineReader(str(path), max_line_bytes=100, follow=False)
+        reader.open(StreamState("s", position.to_state()))
+    with path.open("ab") as file:
+        file.write(b"56\n")
+    with pytest.raises(ConnectorError, match="has grown since"):
+        reader.read()
+    reader.close()
+
+
+def test_a_last_line_may_get_its_newline_later(path: Path) -> None:
+    path.write_bytes(b"12")
+    reader = LineReader(str(path), max_line_bytes=100, follow=False)
+    reader.open(None)
+    assert reader.read() == [b"12"]
+    with path.open("ab") as file:
+        file.write(b"\n34\n")
+    assert reader.read() == [b"\n", b"34\n"]
+    reader.close()

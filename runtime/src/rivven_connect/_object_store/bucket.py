@@ -59,7 +59,7 @@ class Bucket:
         except FAILURES as error:
             raise mapped(error, f"writing {self._shown(key)}") from None
         if self._root is not None:
-            _sync(self._root / self._path(key))
+            _sync(self._root / self._path(key), self._root)
 
     def pages(self, prefix: str) -> Iterator[list[StoredObject]]:
         """Yield all objects of a folder and those below it, as the store's pages have them.
@@ -133,11 +133,14 @@ class Bucket:
         return f"{self._provider} bucket {self.name}, {escape_text(key or '/', limit=300)}"
 
 
-def _sync(path: Path) -> None:
-    """Bring a file, its name and the names of the folders above it to the disk."""
+def _sync(path: Path, root: Path) -> None:
+    """Bring a file, its name and the names of the folders above it to the disk, up to the root."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-    sync_folder(path.parent)
+    for folder in path.parents:
+        sync_folder(folder)
+        if folder == root:
+            break

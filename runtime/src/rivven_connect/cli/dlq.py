@@ -15,7 +15,7 @@ from rivven_connect._registry import Registries
 from rivven_connect.cli.dead_letters import letter_counts, print_letter, print_result
 from rivven_connect.cli.logs import configure_logging, watch_connector
 from rivven_connect.cli.options import edge_options
-from rivven_connect.cli.signals import draining_on_signals
+from rivven_connect.cli.signals import draining_on_signals, run_until_drained
 from rivven_connect.pipeline.loading import LoadedPipeline, load_pipeline
 from rivven_connect.pipeline.plan import PipelinePlan
 from rivven_connect.pipeline.planning import plan_pipeline
@@ -172,7 +172,7 @@ def _replay(plan: PipelinePlan, chosen: Chosen) -> ReplayResult:
     configure_logging(plan.settings.log.level, plan.settings.log.format)
     store = StateStore.open(plan.state_dir, plan.name)
     try:
-        return asyncio.run(_drive(plan, chosen, store))
+        return run_until_drained(_drive(plan, chosen, store))
     finally:
         store.close()
 

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from rivven_connect._errors import ExitCode, PipelineError
 from rivven_connect._metrics import metrics_backend
 from rivven_connect.cli.progress import Progress
-from rivven_connect.cli.signals import draining_on_signals, exit_now
+from rivven_connect.cli.signals import draining_on_signals, exit_now, run_until_drained
 from rivven_connect.pipeline.engine import run_pipeline
 from rivven_connect.pipeline.monitoring import RunState
 from rivven_connect.pipeline.plan import PipelinePlan
@@ -49,9 +49,9 @@ def run_watched(
     with contextlib.ExitStack() as stack:
         _open_endpoints(stack, plan, state)
         stack.enter_context(progress.showing(state))
-        # Behind `asyncio.run`, which itself waits for threads that may never end.
+        # Behind the end of the loop, which itself waits for threads that may never end.
         stack.callback(watchdog.stop)
-        return asyncio.run(_drive(run, store, state, watchdog, deadline_ms))
+        return run_until_drained(_drive(run, store, state, watchdog, deadline_ms))
 
 
 async def _drive(

@@ -7,11 +7,13 @@ import contextlib
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from rivven_connect._errors import ExitCode
+
+T = TypeVar("T")
 
 _GRACE_S = 1.0
 _STDERR = 2
@@ -19,6 +21,8 @@ _SHOW_CURSOR = b"\x1b[?25h"
 
 
 _before_exit: list[Callable[[], None]] = []
+_deadlines: list[threading.Timer] = []
+"""Of drains that have begun; at most one."""
 
 
 def exit_now(code: int) -> NoReturn:
@@ -41,26 +45,38 @@ def before_exit_now(act: Callable[[], None]) -> Iterator[None]:
         _before_exit.remove(act)
 
 
+def run_until_drained(main: Coroutine[Any, Any, T]) -> T:
+    """Run what drains on signals in a loop of its own.
+
+    A drain's deadline holds until the loop is closed, which waits for threads: one whose call was
+    given up may still be waiting for an answer.
+    """
+    try:
+        return asyncio.run(main)
+    finally:
+        while _deadlines:
+            _deadlines.pop().cancel()
+
+
 @contextlib.contextmanager
 def draining_on_signals(stop: asyncio.Event, deadline_ms: int) -> Iterator[Callable[[], None]]:
-    """Set `stop` at the first signal; used inside the running loop.
+    """Set `stop` at the first signal; used inside the loop of `run_until_drained`.
 
     Yields what begins the same drain without a signal, from any thread. A thread watches the
     deadline too: code that blocks the loop, or a thread that cannot be cancelled, must not keep the
     process. The state is valid whenever it ends.
     """
     loop = asyncio.get_running_loop()
-    watchdog: list[threading.Timer] = []
     signalled: list[int] = []
 
     def drain() -> None:
-        if watchdog:
+        if _deadlines:
             return
         timer = threading.Timer(
             deadline_ms / 1000 + _GRACE_S, exit_now, [int(ExitCode.DRAIN_DEADLINE)]
         )
         timer.daemon = True
-        watchdog.append(timer)
+        _deadlines.append(timer)
         timer.start()
         loop.call_soon_threadsafe(stop.set)
 
@@ -77,5 +93,3 @@ def draining_on_signals(stop: asyncio.Event, deadline_ms: int) -> Iterator[Calla
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-        for timer in watchdog:
-            timer.cancel()

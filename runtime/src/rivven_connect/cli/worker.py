@@ -20,7 +20,7 @@ from rivven_connect._registry import Registries
 from rivven_connect.cli.edge import describe, disk_full, exited, is_unforeseen, print_frames
 from rivven_connect.cli.logs import configure_logging, watch_connector
 from rivven_connect.cli.progress import settle_memory
-from rivven_connect.cli.signals import draining_on_signals
+from rivven_connect.cli.signals import draining_on_signals, run_until_drained
 from rivven_connect.cli.worker_link import CANCEL, DRAIN, GO, Job, Link
 from rivven_connect.pipeline.engine import run_pipeline
 from rivven_connect.pipeline.fingerprint import check_identity
@@ -80,7 +80,7 @@ class _Worker:
         try:
             # What stands in variables and files may have changed since the owner looked.
             check_identity(plan, store, accept=False)
-            asyncio.run(self._drive(plan, store))
+            run_until_drained(self._drive(plan, store))
         finally:
             store.close()
 

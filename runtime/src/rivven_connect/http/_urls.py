@@ -61,7 +61,8 @@ def resolve(base: URL, link: str) -> URL:
         found = parse_url(str(base.join(URL(_unambiguous(link)))))
     except ValueError:
         raise ConnectorError.configuration("a link that is not a URL is not followed") from None
-    if found.origin() != base.origin():
+    # yarl's own comparison tells `:443` from a port that is not named.
+    if (found.scheme, found.raw_host, found.port) != (base.scheme, base.raw_host, base.port):
         raise ConnectorError.configuration(
             f"a link leads from {base.origin()} to another origin, "
             f"{escape_text(str(found.origin()), limit=100)}, and is not followed"

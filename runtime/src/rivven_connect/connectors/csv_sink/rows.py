@@ -6,7 +6,7 @@ So an empty text and null stay different, and so do the text "1" and the number.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from rivven_connect import EventType, JsonObject, SourceEvent
@@ -97,6 +97,12 @@ class RowFormat:
             text = f"'{text}"
         escaped = text.replace('"', '""')
         return f'"{escaped}"'
+
+
+def unescaped(name: str, known: Collection[str]) -> str:
+    """Return the field whose column a header has under `name`, where formulas are escaped."""
+    is_escaped = name not in known and name.startswith("'") and name[1:].startswith(_FORMULA)
+    return name[1:] if is_escaped else name
 
 
 def _number(value: float, field: str) -> str:

@@ -24,7 +24,7 @@ from rivven_connect._stream_paths import PLACEHOLDER, require_writable, stream_p
 from rivven_connect._tables.records import UNFIT, unfit_reason
 from rivven_connect.connectors.csv_sink._generated import CsvSinkBase, CsvSinkConfig
 from rivven_connect.connectors.csv_sink.records import CsvRecords, columns_of_file
-from rivven_connect.connectors.csv_sink.rows import RowFormat
+from rivven_connect.connectors.csv_sink.rows import RowFormat, unescaped
 
 _ENDINGS = {"lf": "\n", "crlf": "\r\n"}
 
@@ -106,6 +106,8 @@ class CsvSink(CsvSinkBase):
         wanted = [*dict.fromkeys([*(config.columns or fields), *own])]
         self._opened(config).repair(path)
         columns = _existing(path, config.delimiter) or wanted
+        if config.escape_formulas:
+            columns = [unescaped(name, wanted) for name in columns]
         missing = [name for name in own if name not in columns]
         if missing:
             raise ConnectorError.configuration(

@@ -67,6 +67,12 @@ class Document:
             self._found[first] = self.answer.decoded(lambda _: _value(raw))
         return _walk(self._found[first], rest)
 
+    def part(self, steps: Sequence[str]) -> bytes:
+        """Return the member of the body that a pointer leads into, or all of it, as it came."""
+        if self._members is None or not steps or steps[0] not in self._members:
+            return self.answer.body
+        return bytes(self._members[steps[0]])
+
     def _decode(self) -> Json:
         if self._whole is MISSING:
             self._whole = self.answer.decoded(lambda body: _value(_without_mark(body)))

@@ -83,11 +83,12 @@ class Paging:
         Raises:
             ConnectorError: they are those of the page before.
         """
-        content = hash(page.answer.body)
+        # Not the whole body: there may be a time in it, and then the pages would never end.
+        content = hash(page.part(self.endpoint.records))
         found = len(records_of(page, self.endpoint))
         if found and content == self._last:
             raise self._error(
-                "two pages are the same, byte for byte: the API does not take the parameter of "
+                "two pages hold the same, byte for byte: the API does not take the parameter of "
                 "`pagination`"
             )
         self._last = content

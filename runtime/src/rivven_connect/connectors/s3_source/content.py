@@ -178,7 +178,7 @@ def named(key: str) -> Iterator[None]:
 
 def _is_of_content(error: Exception) -> bool:
     module = type(error).__module__.partition(".")[0]
-    is_ours = isinstance(error, gzip.BadGzipFile | UnicodeError)
+    is_ours = isinstance(error, OSError | UnicodeError)  # a failed store is a ConnectorError
     return is_ours or module in {"zlib", "zstd", "zstandard", "pyarrow", "_csv"}
 
 

@@ -84,7 +84,10 @@ class Progress:
         """Note that the object was read to its end, and that `following` is the oldest of the others."""
         self._reading = {}
         self._see(stored)
-        newest = stored.modified if following is None else min(stored.modified, following.modified)
+        # A file may be dated in the future, and what follows it is not.
+        newest = min(stored.modified, datetime.datetime.now(datetime.UTC))
+        if following is not None:
+            newest = min(newest, following.modified)
         horizon = newest - self._overlap
         if self._horizon is None or horizon > self._horizon:
             self._horizon = horizon

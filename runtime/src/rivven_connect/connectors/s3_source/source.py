@@ -89,9 +89,14 @@ class S3Source(S3SourceBase):
                 _log.warning("no object matches %r below %r", config.pattern, config.prefix)
             pending = progress.pending(listed)
             for stored, following in itertools.zip_longest(pending, pending[1:]):
-                async for item in _items(bucket, config, stored, progress):
-                    unsaved += len(item) if isinstance(item, EventBatch) else 1
-                    yield item
+                try:
+                    async for item in _items(bucket, config, stored, progress):
+                        unsaved += len(item) if isinstance(item, EventBatch) else 1
+                        yield item
+                except _GoneError as error:
+                    await asyncio.to_thread(bucket.require_readable, folder_of(config.prefix))
+                    _log.warning("skipped an object that was deleted before it was read: %s", error)
+                    continue  # and not noted as read: it may come back
                 progress.finish(stored, following)
                 if progress.is_worth_a_state(unsaved):
                     unsaved = 0
@@ -103,6 +108,10 @@ class S3Source(S3SourceBase):
         if chosen.sync_mode is SyncMode.FULL_REFRESH:
             end = {**progress.state(), "complete": True}
             yield EventBatch(stream=config.stream, records=[], state=end)
+
+
+class _GoneError(Exception):
+    """An object is not there, or nothing of its bucket is."""
 
 
 class _Steps:
@@ -139,7 +148,12 @@ async def _listed(bucket: Bucket, config: S3SourceConfig) -> list[StoredObject]:
 async def _items(
     bucket: Bucket, config: S3SourceConfig, stored: StoredObject, progress: Progress
 ) -> AsyncIterator[Item]:
-    """Yield what is left of one object; one that is gone by now holds nothing."""
+    """Yield what is left of one object.
+
+    Raises:
+        _GoneError: it was listed, and is not there.
+        ConnectorError: it cannot be read.
+    """
     steps = _Steps(_pieces(bucket, config, stored, progress.resume_point(stored)), stored.key)
     place = [stored.key, version_of(stored)]
     has_begun = False
@@ -161,7 +175,7 @@ async def _items(
     except ConnectorError as error:
         if error.kind is not ErrorKind.NOT_FOUND or has_begun:
             raise
-        _log.warning("skipped an object that was deleted before it was read: %s", error)
+        raise _GoneError(str(error)) from error
     finally:
         await asyncio.to_thread(steps.close)
 
