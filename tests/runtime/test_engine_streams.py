@@ -160,6 +160,28 @@ def test_a_stream_that_fails_in_passing_is_read_again_and_the_finished_are_not(
     assert sorted(begun) == sorted([*NAMES, "s3"])
 
 
+@pytest.mark.parametrize("mode", ["append", "upsert"])
+def test_what_is_read_whole_again_and_appended_is_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, mode: str
+) -> None:
+    async def rows(name: str) -> AsyncIterator[JsonObject]:
+        if fails and name == "s1":
+            raise ConnectorError.fatal("it fails once")
+        yield {"id": f"{name}-0"}
+
+    sink, _ = make_sink(delivery=("at_least_once", "upsert"))
+    text = with_keys("concurrency: 1").replace("connector: dst", f"connector: dst, mode: {mode}")
+    fails = True
+    with pytest.raises(PipelineError):
+        run_plan(simple_plan(tmp_path, five_streams(rows), sink, text))
+    fails = False
+    run_plan(simple_plan(tmp_path, five_streams(rows), sink, text))
+    assert "whole again" not in caplog.text, "the same reading goes on"
+    run_plan(simple_plan(tmp_path, five_streams(rows), sink, text))
+    told = "source a reads s0, s1, s2, s3, s4 whole again, and z appends to what it has"
+    assert (told in caplog.text) is (mode == "append")
+
+
 def test_a_source_that_reads_by_itself_has_no_use_for_either(tmp_path: Path) -> None:
     async def read(_session: int, _state: State | None) -> AsyncIterator[Item]:
         yield SourceEvent.record("s", {})

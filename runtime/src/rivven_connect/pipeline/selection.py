@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -12,9 +12,14 @@ from rivven_connect._catalog import (
     ConfiguredStream,
     DestinationSyncMode,
     Stream,
+    SyncMode,
 )
+from rivven_connect._cursor import COMPLETE
 from rivven_connect._errors import ConnectorError, InputError
+from rivven_connect._hooks import FINISHED
+from rivven_connect._json import JsonObject
 from rivven_connect._problems import Problem
+from rivven_connect._state import GLOBAL_STREAM
 from rivven_connect.pipeline.file import StreamBlock
 from rivven_connect.pipeline.loading import LoadedPipeline
 from rivven_connect.pipeline.plan import SinkPlan, SourcePlan
@@ -55,6 +60,17 @@ def configured_catalog(
     if problems:
         raise InputError(problems)
     return ConfiguredCatalog(chosen)
+
+
+def read_again(catalog: ConfiguredCatalog, state: Mapping[str, JsonObject]) -> list[str]:
+    """Return the streams that are read whole, as they were by an earlier sync that has ended."""
+    ended = state.get(GLOBAL_STREAM, {}).get(FINISHED, 0)
+    return [
+        name
+        for one in catalog.streams
+        if one.sync_mode is SyncMode.FULL_REFRESH
+        and 0 < state.get(name := one.stream.full_name(), {}).get(COMPLETE, 0) <= ended
+    ]
 
 
 def catalog_for_sink(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
@@ -27,10 +28,12 @@ from rivven_connect.pipeline.patience import Patience
 from rivven_connect.pipeline.plan import SourcePlan
 from rivven_connect.pipeline.reading import SourceReader
 from rivven_connect.pipeline.schemas import StreamSchemas
-from rivven_connect.pipeline.selection import configured_catalog
+from rivven_connect.pipeline.selection import configured_catalog, read_again
 from rivven_connect.pipeline.settling import Settler
 from rivven_connect.pipeline.summary import ConnectorCounts, Gauges
 from rivven_connect.pipeline.window import Piece, Window
+
+_log = logging.getLogger("rivven_connect.source")
 
 _TICK_S = 0.1
 """Seconds that a trickle waits for company before it is handed to the sinks."""
@@ -93,7 +96,21 @@ class SourceRunner:
             except Exception as error:  # noqa: BLE001  # a connector may raise anything; `_back_off` decides
                 await self._back_off(error)
             else:
+                self._tell_of_repetition(state)
                 return
+
+    def _tell_of_repetition(self, state: dict[str, JsonObject]) -> None:
+        """Say where rows of an earlier run will stand a second time: no guarantee is about that."""
+        names = read_again(self.catalog, state)
+        sinks = [sink.plan.name for sink in self._sinks if sink.plan.mode == "append"]
+        if names and sinks:
+            _log.warning(
+                "source %s reads %s whole again, and %s appends to what it has: rows that were there "
+                "come again; a cursor, or `mode: upsert`, keeps them apart",
+                self.plan.name,
+                ", ".join(names),
+                ", ".join(sinks),
+            )
 
     async def run(self) -> None:
         """Read to the end, or until drained; a failure that may pass starts a new session.
