@@ -19,6 +19,17 @@ ROOT = Path(__file__).parent
 sys.path.insert(0, str(ROOT.parent))
 pytest_plugins = ("services.fixtures",)
 SLOW_FOLDERS = ("corpus", "docs", "examples", "faults", "golden", "packaging", "simulation")
+OF_SERVICES = (
+    "http_source",
+    "http_webhook_sink",
+    "postgres_cdc_source",
+    "postgres_sink",
+    "postgres_source",
+    "s3_sink",
+    "s3_source",
+    "tables",
+)
+"""Connectors whose tests start servers; of these, the quick run has the configs alone."""
 SLOW_MODULES = (
     "test_arrow",
     "test_hostile_rows",
@@ -68,7 +79,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         inside = item.path.relative_to(ROOT).parts[0] if item.path.is_relative_to(ROOT) else ""
         name = getattr(item, "originalname", None) or item.name
-        if inside in SLOW_FOLDERS or item.path.stem in SLOW_MODULES or name in SLOW_TESTS:
+        of_service = item.path.parent.name in OF_SERVICES and item.path.stem != "test_config"
+        if (
+            of_service
+            or inside in SLOW_FOLDERS
+            or item.path.stem in SLOW_MODULES
+            or name in SLOW_TESTS
+        ):
             item.add_marker(pytest.mark.slow)
 
 
