@@ -33,6 +33,8 @@ OF_SERVICES = (
 SLOW_MODULES = (
     "test_arrow",
     "test_hostile_rows",
+    "test_http_delivery",
+    "test_http_hostile",
     "test_import_bounds",
     "test_import_hostile",
     "test_import_meaning",
