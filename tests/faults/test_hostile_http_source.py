@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import datetime
 import json
 import os
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -17,6 +16,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from figures import Record
 from http_kit import (
+    BUSY,
     LARGEST_BODY,
     MISBEHAVIOURS,
     TLS,
@@ -38,35 +38,6 @@ BUDGET_S = 90
 PAGES, SIZE = 6, 10
 SICK_PAGE = 3
 RECORDS = frozenset(range(PAGES * SIZE))
-
-
-def _after(seconds: float) -> str:
-    moment = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=seconds)
-    return moment.strftime("%a, %d %b %Y %H:%M:%S GMT")
-
-
-RETRY_AFTER: Mapping[str, Callable[[], str]] = {
-    "seconds": lambda: "1",
-    "zero": lambda: "0",
-    "fraction": lambda: "0.01",
-    "negative": lambda: "-5",
-    "huge": lambda: "9" * 400,
-    "words": lambda: "soon",
-    "empty": lambda: "",
-    "date": lambda: _after(2),
-    "past_date": lambda: _after(-3600),
-    "far_date": lambda: "Fri, 31 Dec 9999 23:59:59 GMT",
-    "asctime_date": lambda: "Wed Oct 21 07:30:00 2026",
-    "broken_date": lambda: "Wed, 99 Oct 2026 07:30:00 GMT",
-}
-"""The forms of F17."""
-
-
-def _busy(status: int, form: Callable[[], str]) -> Answer:
-    async def answer(request: Request, writer: asyncio.StreamWriter) -> None:
-        await respond(status, b"busy", Retry_After=form())(request, writer)
-
-    return answer
 
 
 MORE: Mapping[str, tuple[Answer, ErrorKind]] = {
@@ -95,11 +66,7 @@ MORE: Mapping[str, tuple[Answer, ErrorKind]] = {
 CASES: Mapping[str, tuple[Answer, ErrorKind]] = {
     **MISBEHAVIOURS,
     **MORE,
-    **{
-        f"{status}_{name}": (_busy(status, form), ErrorKind.RATE_LIMITED)
-        for status in (429, 503)
-        for name, form in RETRY_AFTER.items()
-    },
+    **BUSY,
 }
 SOME = ("truncated_chunk", "redirect_elsewhere", "endless", "next_is_metadata", "429_huge")
 """What the quick run tries."""

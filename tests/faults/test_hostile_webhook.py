@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import datetime
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import pytest
 from experiment import Experiment, Numbers, SinkKind, key_of
 from figures import Record
 from http_kit import (
+    BUSY,
     MISBEHAVIOURS,
     TLS,
     Answer,
@@ -50,26 +50,6 @@ STOPS = {ErrorKind.CONFIG, ErrorKind.AUTH, ErrorKind.PERMISSION, ErrorKind.NOT_F
 """Kinds of errors after which the pipeline stops with exit code 3, and is started again."""
 
 
-def _after(seconds: float) -> str:
-    moment = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=seconds)
-    return moment.strftime("%a, %d %b %Y %H:%M:%S GMT")
-
-
-RETRY_AFTER: Mapping[str, Callable[[], str]] = {
-    "seconds": lambda: "1",
-    "zero": lambda: "0",
-    "fraction": lambda: "0.01",
-    "negative": lambda: "-5",
-    "huge": lambda: "9" * 400,
-    "words": lambda: "soon",
-    "empty": lambda: "",
-    "date": lambda: _after(2),
-    "past_date": lambda: _after(-3600),
-    "far_date": lambda: "Fri, 31 Dec 9999 23:59:59 GMT",
-    "asctime_date": lambda: "Wed Oct 21 07:30:00 2026",
-    "broken_date": lambda: "Wed, 99 Oct 2026 07:30:00 GMT",
-}
-"""The forms of F17."""
 MORE: Mapping[str, tuple[Answer, ErrorKind]] = {
     "wrong_type": (respond(200, b"\x89PNG", Content_Type="image/png"), ErrorKind.DATA),
     "unknown_length": (
@@ -85,21 +65,10 @@ MORE: Mapping[str, tuple[Answer, ErrorKind]] = {
 }
 
 
-def _busy(status: int, form: Callable[[], str]) -> Answer:
-    async def answer(request: Request, writer: asyncio.StreamWriter) -> None:
-        await respond(status, b"busy", Retry_After=form())(request, writer)
-
-    return answer
-
-
 CASES: Mapping[str, tuple[Answer, ErrorKind]] = {
     **MISBEHAVIOURS,
     **MORE,
-    **{
-        f"{status}_{name}": (_busy(status, form), ErrorKind.RATE_LIMITED)
-        for status in (429, 503)
-        for name, form in RETRY_AFTER.items()
-    },
+    **BUSY,
 }
 SOME = (
     "reset_after_body",

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import datetime
 import functools
 import gzip
 import json
@@ -320,3 +321,40 @@ MISBEHAVIOURS: dict[str, tuple[Answer, ErrorKind]] = {
     "status_999": (respond(999), ErrorKind.TRANSIENT),
 }
 """What may become of a request, and the kind of error that the client makes of it."""
+
+
+def _after(seconds: float) -> str:
+    moment = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=seconds)
+    return moment.strftime("%a, %d %b %Y %H:%M:%S GMT")
+
+
+RETRY_AFTER: Mapping[str, Callable[[], str]] = {
+    "seconds": lambda: "1",
+    "zero": lambda: "0",
+    "fraction": lambda: "0.01",
+    "negative": lambda: "-5",
+    "huge": lambda: "9" * 400,
+    "words": lambda: "soon",
+    "empty": lambda: "",
+    "date": lambda: _after(2),
+    "past_date": lambda: _after(-3600),
+    "far_date": lambda: "Fri, 31 Dec 9999 23:59:59 GMT",
+    "asctime_date": lambda: "Wed Oct 21 07:30:00 2026",
+    "broken_date": lambda: "Wed, 99 Oct 2026 07:30:00 GMT",
+}
+"""The forms of F17."""
+
+
+def _busy(status: int, form: Callable[[], str]) -> Answer:
+    async def answer(request: Request, writer: asyncio.StreamWriter) -> None:
+        await respond(status, b"busy", Retry_After=form())(request, writer)
+
+    return answer
+
+
+BUSY: Mapping[str, tuple[Answer, ErrorKind]] = {
+    f"{status}_{name}": (_busy(status, form), ErrorKind.RATE_LIMITED)
+    for status in (429, 503)
+    for name, form in RETRY_AFTER.items()
+}
+"""Being asked to wait, in each form."""
