@@ -37,7 +37,15 @@ _MODULES = {
     "Catalog and state": ("_catalog", "_state"),
     "Specs, checks and registries": ("_spec", "_checks", "_registry", "_adapters"),
     "Errors": ("_errors", "_problems"),
-    "What connectors use": ("_retry", "_circuit", "_rate_limit", "_batcher", "_metrics", "_secret"),
+    "What connectors use": (
+        "_retry",
+        "_circuit",
+        "_rate_limit",
+        "_batcher",
+        "_metrics",
+        "_secret",
+        "_offload",
+    ),
 }
 """Heading -> private modules whose public names stand below it."""
 

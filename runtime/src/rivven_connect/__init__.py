@@ -67,6 +67,7 @@ if TYPE_CHECKING:
     from rivven_connect._hooks import CheckHook
     from rivven_connect._json import Json, JsonObject
     from rivven_connect._metrics import Metrics
+    from rivven_connect._offload import finish_in_thread
     from rivven_connect._problems import Problem
     from rivven_connect._rate_limit import RateLimitConfig, RateLimiter, RateLimitStats
     from rivven_connect._registry import SinkRegistry, SourceRegistry, TransformRegistry
@@ -108,6 +109,7 @@ _PLACES = {
     "_hooks": "CheckHook",
     "_json": "Json JsonObject",
     "_metrics": "Metrics",
+    "_offload": "finish_in_thread",
     "_problems": "Problem",
     "_registry": "SinkRegistry SourceRegistry TransformRegistry",
     "_rate_limit": "RateLimitConfig RateLimiter RateLimitStats",
@@ -209,6 +211,7 @@ __all__ = [
     "WriteResult",
     "chunk_events",
     "config_schema",
+    "finish_in_thread",
     "log_event",
     "partition_events",
     "record",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import contextvars
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -18,6 +19,27 @@ SHORT_S = 0.002
 
 _MEMORY = 0.8
 """Weight of the past in what a call is expected to take; one slow call is enough to change to a thread."""
+
+
+async def finish_in_thread(
+    call: Callable[[], T], executor: concurrent.futures.Executor | None = None
+) -> T:
+    """Return what a blocking call returns that runs in a thread; once asked for, it is made.
+
+    A caller that is cancelled waits for its end, so that nothing which the call opens is left
+    behind. `asyncio.to_thread` drops a call that no thread has begun, also one that closes something.
+
+    Raises:
+        Exception: what `call` raises.
+    """
+    made = contextvars.copy_context().run
+    # A future, not a task: tasks are cancelled when the loop ends, and what they wait for with them.
+    running = asyncio.get_running_loop().run_in_executor(executor, made, call)
+    try:
+        return await asyncio.shield(running)
+    except asyncio.CancelledError:
+        await asyncio.wait([running])
+        raise
 
 
 class Offload:

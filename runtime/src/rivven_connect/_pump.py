@@ -16,6 +16,7 @@ import msgspec
 
 from rivven_connect._errors import ConnectorError
 from rivven_connect._json import UNENCODABLE
+from rivven_connect._offload import finish_in_thread
 
 CHUNK_ROWS = 1_000
 """The most rows that wait between a hook and its reader."""
@@ -172,4 +173,4 @@ class Pump:
         if inspect.isasyncgen(self._rows):
             await self._rows.aclose()
         elif inspect.isgenerator(self._rows) and self._thread is not None:
-            await asyncio.get_running_loop().run_in_executor(self._thread, self._rows.close)
+            await finish_in_thread(self._rows.close, self._thread)

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Generic, TypeVar
 
 from rivven_connect._batch import Batch
+from rivven_connect._offload import finish_in_thread
 from rivven_connect._sink import WriteResult
 from rivven_connect._tables.session import TableSession
 
@@ -58,7 +59,7 @@ class SessionThread(Generic[SessionT]):
         thread, self._thread = self._thread, None
         if thread is not None:
             try:
-                await asyncio.get_running_loop().run_in_executor(thread, self._close_session)
+                await finish_in_thread(self._close_session, thread)
             finally:
                 thread.shutdown()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 from collections.abc import AsyncIterator, Callable, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -30,7 +31,8 @@ async def in_thread(
     If it uses a connection, the server is asked to give up what it does there, until it has. `made`
     are connections in the result, which are closed where nobody will have it.
     """
-    running = asyncio.ensure_future(asyncio.to_thread(call))
+    made_in = contextvars.copy_context().run
+    running = asyncio.get_running_loop().run_in_executor(None, made_in, call)
     try:
         return await asyncio.shield(running)
     except asyncio.CancelledError:

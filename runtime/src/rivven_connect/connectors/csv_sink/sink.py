@@ -19,7 +19,7 @@ from rivven_connect import (
     WriteResult,
 )
 from rivven_connect._appended_files import AppendedFiles
-from rivven_connect._offload import Offload
+from rivven_connect._offload import Offload, finish_in_thread
 from rivven_connect._stream_paths import PLACEHOLDER, require_writable, stream_path
 from rivven_connect._tables.records import UNFIT, unfit_reason
 from rivven_connect.connectors.csv_sink._generated import CsvSinkBase, CsvSinkConfig
@@ -41,7 +41,7 @@ class CsvSink(CsvSinkBase):
     async def close(self) -> None:
         """Close the files."""
         if self._files is not None:
-            await asyncio.to_thread(self._files.close)
+            await finish_in_thread(self._files.close)
 
     async def check_directory_writable(self, config: CsvSinkConfig) -> None:
         """Return if the files can be written; none is created or changed."""

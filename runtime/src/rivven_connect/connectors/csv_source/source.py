@@ -20,6 +20,7 @@ from rivven_connect import (
     State,
     Stream,
     SyncMode,
+    finish_in_thread,
 )
 from rivven_connect._file_position import Position, saved_place
 from rivven_connect._line_reader import open_file
@@ -70,16 +71,16 @@ class CsvSource(CsvSourceBase):
         reader = line_reader(config)
         try:
             columns = await asyncio.to_thread(columns_of, config)
-            position = await asyncio.to_thread(reader.open, saved_place(chosen, state))
+            position = await finish_in_thread(lambda: reader.open(saved_place(chosen, state)))
             blocks = Blocks(config, columns, position)
             while True:
-                lines = await asyncio.to_thread(reader.read)
+                lines = await finish_in_thread(reader.read)
                 for item in blocks.items(lines):
                     yield item
                 if not lines:
                     break
         finally:
-            await asyncio.to_thread(reader.close)
+            await finish_in_thread(reader.close)
         if chosen.sync_mode is SyncMode.FULL_REFRESH:
             end = {**position.to_state(), "complete": True}
             yield EventBatch(stream=config.stream, records=[], state=end)

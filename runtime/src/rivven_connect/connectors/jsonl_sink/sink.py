@@ -14,7 +14,7 @@ import msgspec
 
 from rivven_connect import ConfiguredCatalog, EventBatch, Json, SourceEvent, WriteResult
 from rivven_connect._appended_files import AppendedFiles
-from rivven_connect._offload import Offload
+from rivven_connect._offload import Offload, finish_in_thread
 from rivven_connect._sink import BatchForm
 from rivven_connect._stream_paths import PLACEHOLDER, require_writable, stream_path
 from rivven_connect.connectors.jsonl_sink._generated import JsonlSinkBase, JsonlSinkConfig
@@ -42,7 +42,7 @@ class JsonlSink(JsonlSinkBase):
 
     async def close(self) -> None:
         """Close the files."""
-        await asyncio.to_thread(self._files.close)
+        await finish_in_thread(self._files.close)
 
     async def check_directory_writable(self, config: JsonlSinkConfig) -> None:
         """Return if the files can be written; none is created or changed."""

@@ -23,6 +23,7 @@ from rivven_connect import (
     State,
     Stream,
     SyncMode,
+    finish_in_thread,
 )
 from rivven_connect._file_position import Position, saved_place
 from rivven_connect._line_reader import LineReader, open_file
@@ -62,9 +63,9 @@ class JsonlSource(JsonlSourceBase):
             unfinished="set `follow: true` for a file that others are writing",
         )
         try:
-            position = await asyncio.to_thread(reader.open, saved_place(chosen, state))
+            position = await finish_in_thread(lambda: reader.open(saved_place(chosen, state)))
             while True:
-                lines = await asyncio.to_thread(reader.read)
+                lines = await finish_in_thread(reader.read)
                 for item in _items(config.stream, position, lines):
                     yield item
                 if not lines and not config.follow:
@@ -72,7 +73,7 @@ class JsonlSource(JsonlSourceBase):
                 if not lines:
                     await asyncio.sleep(config.poll_interval_ms / 1000)
         finally:
-            await asyncio.to_thread(reader.close)
+            await finish_in_thread(reader.close)
         if chosen.sync_mode is SyncMode.FULL_REFRESH:
             end = {**position.to_state(), "complete": True}
             yield EventBatch(stream=config.stream, records=[], state=end)

@@ -19,6 +19,7 @@ from rivven_connect import (
     JsonObject,
     SourceEvent,
     WriteResult,
+    finish_in_thread,
 )
 from rivven_connect._stream_paths import PLACEHOLDER, file_name, require_creatable, stream_path
 from rivven_connect.connectors.parquet_sink._generated import ParquetSinkBase, ParquetSinkConfig
@@ -54,7 +55,7 @@ class ParquetSink(ParquetSinkBase):
     async def close(self) -> None:
         """Forget what was not flushed: no checkpoint has passed it."""
         if self._staging is not None:
-            await asyncio.to_thread(self._staging.discard)
+            await finish_in_thread(self._staging.discard)
 
     async def check_directory_writable(self, config: ParquetSinkConfig) -> None:
         """Return if files can be made in the folder; nothing is created."""

@@ -7,6 +7,7 @@ stream: what is finished is not read again, and the state that is saved does not
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ from rivven_connect import (
     State,
     Stream,
     SyncMode,
+    finish_in_thread,
 )
 from rivven_connect.connectors.parquet_source._generated import (
     ParquetSourceBase,
@@ -90,7 +92,9 @@ async def _read_file(
 
     reader = _file_reader(config, found.path)
     try:
-        while (piece := await asyncio.to_thread(reader.next, place.row_group)) is not None:
+        while (
+            piece := await finish_in_thread(functools.partial(reader.next, place.row_group))
+        ) is not None:
             if piece.row_group is not None:
                 place = msgspec.structs.replace(
                     place, row_group=piece.row_group, complete=piece.is_last
@@ -104,7 +108,7 @@ async def _read_file(
                 state=place.to_state() if piece.row_group is not None else None,
             )
     finally:
-        await asyncio.to_thread(reader.close)
+        await finish_in_thread(reader.close)
     if not place.complete:
         end = msgspec.structs.replace(place, complete=True).to_state()
         yield EventBatch(stream=config.stream, partition=found.name, records=[], state=end)

@@ -7,7 +7,14 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from rivven_connect import Catalog, ConfiguredStream, ConnectorError, Json, Source
+from rivven_connect import (
+    Catalog,
+    ConfiguredStream,
+    ConnectorError,
+    Json,
+    Source,
+    finish_in_thread,
+)
 from rivven_connect.connectors.postgres_source._generated import (
     PostgresSourceBase,
     PostgresSourceConfig,
@@ -113,7 +120,7 @@ class PostgresSource(PostgresSourceBase):
                 while parts:
                     yield parts.pop(0)
         finally:
-            await asyncio.to_thread(reader.close)
+            await finish_in_thread(reader.close)
             thread.shutdown(wait=False)
 
     async def _relation(self, config: PostgresSourceConfig, stream: str) -> Relation:

@@ -26,6 +26,7 @@ from rivven_connect import (
     Stream,
     StreamState,
     SyncMode,
+    finish_in_thread,
 )
 from rivven_connect._object_store.keys import folder_of, require_usable
 from rivven_connect._object_store.opening import open_bucket
@@ -177,7 +178,7 @@ async def _items(
             raise
         raise _GoneError(str(error)) from error
     finally:
-        await asyncio.to_thread(steps.close)
+        await finish_in_thread(steps.close)
 
 
 def _pieces(
