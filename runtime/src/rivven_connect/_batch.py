@@ -124,7 +124,9 @@ class PassedBatch(EventBatch):
     def take(self) -> EventBatch:
         """Return the same batch as another object, and let go of the records."""
         records, self.records = self.records, []
-        return EventBatch(self.stream, records, self.state, self.namespace, size=self.size)
+        return EventBatch(
+            self.stream, records, self.state, self.namespace, self.partition, size=self.size
+        )
 
 
 class Page(msgspec.Struct, Generic[R]):

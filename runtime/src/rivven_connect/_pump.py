@@ -18,7 +18,7 @@ from rivven_connect._errors import ConnectorError
 from rivven_connect._json import UNENCODABLE
 from rivven_connect._offload import finish_in_thread
 
-CHUNK_ROWS = 1_000
+CHUNK_ROWS = 500
 """The most rows that wait between a hook and its reader."""
 
 _CHUNK_BYTES = 1024 * 1024

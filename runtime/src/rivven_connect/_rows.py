@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from typing import Any
 
-from rivven_connect._batch import EventBatch, Item, Page, Poison
+from rivven_connect._batch import Item, Page, PassedBatch, Poison
 from rivven_connect._cursor import CursorTracker
 from rivven_connect._errors import ConnectorError
 from rivven_connect._json import JsonObject
@@ -39,9 +39,9 @@ class RowBatches:
                 while items:
                     yield items.pop(0)
 
-    def batch(self, records: Any, state: JsonObject | None, size: int | None = None) -> EventBatch:
+    def batch(self, records: Any, state: JsonObject | None, size: int | None = None) -> PassedBatch:
         """Return records as a batch; `state` is what holds behind them."""
-        return EventBatch(
+        return PassedBatch(
             stream=self._spec.name,
             namespace=self._spec.namespace,
             partition=self._partition,
