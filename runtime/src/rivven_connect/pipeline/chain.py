@@ -114,22 +114,22 @@ class TransformChain:
             if await self._take_together(march, plan, transform, places, events):
                 return
             originals.restore(events)
-        call, config, leaves = transform.transform, plan.config, march.leaves
-        for number, place in enumerate(places):
-            event, first = events[number], None
+        call, config = transform.transform, plan.config
+        for number, event in enumerate(events):
+            place, first = places[number], None
             if originals is not None:
                 output = error = None
                 try:
                     output = call(config, event)
                 except Exception as raised:  # noqa: BLE001  # a connector may raise anything; `_step` decides
                     error = raised
-                if output.__class__ is SourceEvent:
-                    leaves[place] = output
+                if output is event:
                     continue
                 if (one := single_event(output)) is not None:
-                    leaves[place] = one
+                    march.exchange(place, one)
                     continue
-                first = _Outcome(originals.at(number), output, error)
+                with contextlib.suppress(*UNENCODABLE):
+                    first = _Outcome(originals.at(number), output, error)
             try:
                 march.replace(place, await self._step(plan, transform, event, source, first))
             except RivvenError as failure:

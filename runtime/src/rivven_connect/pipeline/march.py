@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bisect
 import enum
+import operator
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -14,12 +15,16 @@ import msgspec.structs
 from rivven_connect._batch import EventBatch
 from rivven_connect._errors import RivvenError
 from rivven_connect._events import SourceEvent
-from rivven_connect.pipeline.blocks import HeldBatch
+from rivven_connect.pipeline.blocks import HeldBatch, with_records
 from rivven_connect.pipeline.dead_letters import DeadLetter
 from rivven_connect.pipeline.originals import Originals
 from rivven_connect.pipeline.predicate import Predicate
 
 _ORDINAL_BITS = 20
+
+_envelope = operator.attrgetter(
+    "stream", "event_type", "namespace", "timestamp", "metadata", "position", "sub_index"
+)
 
 
 class Dropped(enum.Enum):
@@ -44,6 +49,8 @@ class Transformed(msgspec.Struct):
     dropped: int = 0
     read: int = 0
     """How many records have come to an end."""
+    whole: EventBatch | None = None
+    """The events again, as one batch, where these are all and nothing but their records differs."""
 
     def add(self, leaves: Sequence[Leaf], origin: Origin) -> None:
         """Give each leaf of one record what names it, and put it where it belongs.
@@ -92,6 +99,12 @@ class Transformed(msgspec.Struct):
                 event.timestamp = timestamp
         self.events += events
 
+    def add_whole(self, batch: EventBatch, events: list[SourceEvent]) -> None:
+        """Add all events of a batch, which still has to say nothing of any single one."""
+        self.read += len(events)
+        self.events += events
+        self.whole = with_records(batch, [one.data for one in events])
+
 
 class March:
     """What some records have come to so far, side by side, so that each step takes all of them.
@@ -100,13 +113,15 @@ class March:
     """
 
     def __init__(self, batch: EventBatch) -> None:
-        self._batch: EventBatch | None = batch
+        self._batch = batch
         events = list(batch.events())
         if isinstance(batch, HeldBatch) or batch.positions or batch.sub_indexes or batch.timestamps:
             self._origins = [(one.sub_index, one.position, one.timestamp) for one in events]
-            self._batch = None
+            self._is_fresh = self._is_uniform = False
         else:
             self._origins = [(0, None, batch.timestamp)] * len(events)
+            self._is_fresh = True
+            self._is_uniform = not (batch.event_types or batch.metadata)
         self.leaves: list[Any] = [*events]
         self.failure: RivvenError | None = None
         """What ends the march: nothing from its record on goes further."""
@@ -135,10 +150,15 @@ class March:
         Raises:
             TypeError: something in them is not JSON; likewise ValueError and RecursionError.
         """
-        batch, self._batch = self._batch, None
-        if batch is not None and len(events) == len(self.leaves):
-            return Originals.of_batch(batch)  # no step has been at work yet
+        is_fresh, self._is_fresh = self._is_fresh, False
+        if is_fresh and len(events) == len(self.leaves):
+            return Originals.of_batch(self._batch)  # no step has been at work yet
         return Originals.of_events(events)
+
+    def exchange(self, place: int, event: SourceEvent) -> None:
+        """Note the event that has taken the place of one."""
+        self.leaves[place] = event
+        self._is_uniform = False
 
     def replace(self, place: int, leaves: Sequence[Leaf]) -> None:
         """Note what one event has come to that is not one event."""
@@ -165,10 +185,20 @@ class March:
             owners += [owner] * len(found)
         self.leaves, self._owners, self._others = leaves, owners, {}
 
+    def _envelopes_are_alike(self) -> bool:
+        """Whether all events, which are those of the batch, are still what it says of them."""
+        if not self.leaves:
+            return False
+        usual = _envelope(self._batch.event_at(0))
+        return list(map(_envelope, self.leaves)).count(usual) == len(self.leaves)
+
     def collect(self, into: Transformed) -> None:
         """Add what every record has come to, in order."""
         if self._are_single:
-            into.add_all(self.leaves, self._origins)
+            if self._is_uniform and self._envelopes_are_alike():
+                into.add_whole(self._batch, self.leaves)
+            else:
+                into.add_all(self.leaves, self._origins)
             return
         usual: list[SourceEvent] = []
         start = place = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import operator
 from collections.abc import Callable, Sequence
 
@@ -9,12 +10,15 @@ import msgspec
 
 from rivven_connect._batch import EventBatch
 from rivven_connect._events import EventMetadata, SourceEvent
-from rivven_connect._json import UNENCODABLE, decode_json, encode_json, encode_lines
+from rivven_connect._json import UNENCODABLE, Json, decode_json, encode_json
 
 _ENVELOPE = tuple(
     name for name in SourceEvent.__struct_fields__ if name not in {"data", "metadata"}
 )
 _envelope = operator.attrgetter(*_ENVELOPE)
+
+_pack = msgspec.msgpack.Encoder().encode
+_unpack: Callable[[bytes], Json] = msgspec.msgpack.Decoder().decode
 
 LONGEST_TEXT = 10_000
 """Characters that are kept of data that are not JSON."""
@@ -64,12 +68,20 @@ class Original(msgspec.Struct, frozen=True):
 
 
 class Originals:
-    """Many events as they were: one call of the encoder for all of them."""
+    """Many events as they were: one call of the cheapest encoder for all of them.
 
-    def __init__(self, lines: bytes, event_at: Callable[[int], SourceEvent]) -> None:
-        self._lines = lines
+    That one is MessagePack's: numbers need no digits and texts no escapes. A time comes back as the
+    same moment, in UTC. Numbers that it lacks need JSON.
+    """
+
+    def __init__(self, records: Sequence[Json], event_at: Callable[[int], SourceEvent]) -> None:
         self._event_at = event_at
-        self._split: list[bytes] = []
+        self._decode = _unpack
+        try:
+            self._kept = _pack(records)
+        except (*UNENCODABLE, OverflowError):
+            self._kept, self._decode = encode_json(records), decode_json
+        self._records: list[Json] | None = None
 
     @classmethod
     def of_batch(cls, batch: EventBatch) -> Originals:
@@ -78,7 +90,7 @@ class Originals:
         Raises:
             TypeError: a record has no JSON form; likewise ValueError and RecursionError.
         """
-        return cls(batch.lines(), batch.event_at)
+        return cls(batch.rows(), batch.event_at)
 
     @classmethod
     def of_events(cls, events: Sequence[SourceEvent]) -> Originals:
@@ -97,21 +109,27 @@ class Originals:
                 found.metadata = msgspec.json.decode(known, type=EventMetadata)
             return found
 
-        return cls(encode_lines([one.data for one in events]), event_at)
+        return cls([one.data for one in events], event_at)
 
     def at(self, index: int) -> Original:
-        """Return one of the events."""
-        if not self._split:
-            self._split = self._lines.split(b"\n")
+        """Return one of the events.
+
+        Raises:
+            TypeError: it cannot be JSON; likewise ValueError and RecursionError.
+        """
+        if self._records is None:
+            self._records = self._decode(self._kept)
         envelope = self._event_at(index)
-        return Original(envelope, self._split[index], _encoded(envelope.metadata))
+        data = encode_json(self._records[index])
+        return Original(envelope, data, _encoded(envelope.metadata))
 
     def restore(self, events: Sequence[SourceEvent]) -> None:
         """Make the events what they were; what is untouched keeps even what JSON would change."""
         for index, event in enumerate(events):
-            original = self.at(index)
-            if not original.is_still(event):
-                original.restore(event)
+            with contextlib.suppress(*UNENCODABLE):  # which is found out when it goes alone
+                original = self.at(index)
+                if not original.is_still(event):
+                    original.restore(event)
 
 
 def unreadable(event: SourceEvent) -> SourceEvent:

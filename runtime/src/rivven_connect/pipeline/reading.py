@@ -192,10 +192,8 @@ class SourceReader:
         if self._transforms:
             await self._transform_all(part, key)
             return True
-        block = None
-        with contextlib.suppress(*UNENCODABLE):
-            block = self._draft.block_of_rows(part, key)
-        if block is None or not self._cutter.adapt(block):
+        block = self._whole_block(part, key)
+        if block is None:
             part.records, part.positions = records, positions
             return False
         if self._cutter.is_too_much(block):
@@ -203,6 +201,13 @@ class SourceReader:
         self._count(len(part))
         self._draft.add(block)
         return True
+
+    def _whole_block(self, batch: EventBatch, key: StateKey) -> Block | None:
+        """Return a batch as a block, unless its records have to go singly."""
+        with contextlib.suppress(*UNENCODABLE):
+            block = self._draft.block_of_rows(batch, key)
+            return block if self._cutter.adapt(block) else None
+        return None
 
     def _count(self, records: int) -> None:
         self._draft.piece.read += records
@@ -225,7 +230,11 @@ class SourceReader:
         finally:
             self._count(found.read)
             self._note(found)
-            self._add_all(found.events, key)
+            block = self._whole_block(found.whole, key) if found.whole is not None else None
+            if block is None:
+                self._add_all(found.events, key)
+            else:
+                self._add_block(block)
 
     def _add_all(self, events: list[SourceEvent], key: StateKey) -> None:
         """Add events, together where they fit a piece; they are counted, so nothing waits here."""
@@ -237,12 +246,16 @@ class SourceReader:
                 blocks = self._draft.blocks_of_events(some, key)
             if blocks and all(map(self._cutter.adapt, blocks)):
                 for block in blocks:
-                    if self._cutter.is_too_much(block):
-                        self.hand_off()
-                    self._draft.add(block)
+                    self._add_block(block)
                 continue
             for event in some:
                 self._add(event, key)
+
+    def _add_block(self, block: Block) -> None:
+        """Add a block whose records are counted, so nothing waits here."""
+        if self._cutter.is_too_much(block):
+            self.hand_off()
+        self._draft.add(block)
 
     async def _event(self, event: SourceEvent, key: StateKey) -> None:
         if self._admit(event, key):
