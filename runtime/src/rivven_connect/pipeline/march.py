@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import bisect
 import enum
-import operator
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -21,10 +20,6 @@ from rivven_connect.pipeline.originals import Originals
 from rivven_connect.pipeline.predicate import Predicate
 
 _ORDINAL_BITS = 20
-
-_envelope = operator.attrgetter(
-    "stream", "event_type", "namespace", "timestamp", "metadata", "position", "sub_index"
-)
 
 
 class Dropped(enum.Enum):
@@ -99,11 +94,11 @@ class Transformed(msgspec.Struct):
                 event.timestamp = timestamp
         self.events += events
 
-    def add_whole(self, batch: EventBatch, events: list[SourceEvent]) -> None:
-        """Add all events of a batch, which still has to say nothing of any single one."""
+    def add_whole(self, batch: EventBatch, events: list[SourceEvent], records: list[Any]) -> None:
+        """Add all events of a batch, of which still nothing differs but their records."""
         self.read += len(events)
         self.events += events
-        self.whole = with_records(batch, [one.data for one in events])
+        self.whole = with_records(batch, records)
 
 
 class March:
@@ -185,18 +180,31 @@ class March:
             owners += [owner] * len(found)
         self.leaves, self._owners, self._others = leaves, owners, {}
 
-    def _envelopes_are_alike(self) -> bool:
-        """Whether all events, which are those of the batch, are still what it says of them."""
-        if not self.leaves:
-            return False
-        usual = _envelope(self._batch.event_at(0))
-        return list(map(_envelope, self.leaves)).count(usual) == len(self.leaves)
+    def _plain_records(self) -> list[Any]:
+        """Return the records of the events that are still what the batch says of all of them."""
+        usual = self._batch.event_at(0)
+        stream, namespace, kind = usual.stream, usual.namespace, usual.event_type
+        timestamp, metadata = usual.timestamp, usual.metadata
+        position, sub_index = usual.position, usual.sub_index
+        # One comparison of identities each: this is done for every record that was transformed.
+        return [
+            one.data
+            for one in self.leaves
+            if one.stream is stream
+            and one.namespace is namespace
+            and one.event_type is kind
+            and one.timestamp is timestamp
+            and one.metadata is metadata
+            and one.position is position
+            and one.sub_index is sub_index
+        ]
 
     def collect(self, into: Transformed) -> None:
         """Add what every record has come to, in order."""
         if self._are_single:
-            if self._is_uniform and self._envelopes_are_alike():
-                into.add_whole(self._batch, self.leaves)
+            records = self._plain_records() if self._is_uniform else []
+            if records and len(records) == len(self.leaves):
+                into.add_whole(self._batch, self.leaves, records)
             else:
                 into.add_all(self.leaves, self._origins)
             return
