@@ -27,7 +27,7 @@ from hypothesis import strategies as st
 
 from rivven_connect._batch import EventBatch
 from rivven_connect._errors import ConnectorError, RivvenError
-from rivven_connect._events import EventMetadata, SourceEvent
+from rivven_connect._events import EventMetadata, EventType, SourceEvent
 from rivven_connect._spec import ConnectorKind, ConnectorSpec
 from rivven_connect._transform import Transform, Transformed
 from rivven_connect.pipeline.blocks import HeldBatch
@@ -108,10 +108,15 @@ class Counting:
             return [event, SourceEvent(stream="s", data={"path": [*event.data["path"], "b"]})]
         if doing == "fail":
             raise ConnectorError.data("no")
+        if doing == "other":
+            return SourceEvent(stream="s", data={"path": event.data["path"]})
+        if doing == "moved":
+            event.stream = "elsewhere"
         return event
 
 
-STEPS = st.lists(st.sampled_from(["one", "one", "none", "two", "fail"]), min_size=1, max_size=5)
+DOINGS = ["one", "one", "none", "two", "fail", "other", "moved"]
+STEPS = st.lists(st.sampled_from(DOINGS), min_size=1, max_size=5)
 
 
 @settings(max_examples=100, deadline=None)
@@ -137,9 +142,47 @@ def test_every_transform_of_a_chain_sees_the_records_in_their_order(
         batch = EventBatch(stream="s", records=copy.deepcopy(records))
         given = batch if is_plain else events_of(records)
         found, error = run(chain, given, together=together)
+        assert found.whole is None or list(found.whole.events()) == found.events
         return seen(found), str(error)
 
     assert result(together=True) == result(together=False)
+
+
+WHEN = datetime.datetime(2026, 1, 2, tzinfo=datetime.UTC)
+ENVELOPES: list[tuple[str, Any]] = [
+    ("stream", "elsewhere"),
+    ("namespace", "n"),
+    ("event_type", EventType.DELETE),
+    ("timestamp", WHEN),
+    ("metadata", EventMetadata(extra={})),
+    ("position", 7),
+]
+
+
+def test_events_of_which_only_the_records_differ_go_on_as_one_batch(tmp_path: Path) -> None:
+    def double(one: SourceEvent) -> Transformed:
+        one.data = {"n": 2 * one.data["n"]}
+        return one
+
+    batch = EventBatch(stream="s", records=[{"n": n} for n in range(3)], timestamp=WHEN)
+    found, _ = run(chain_of(tmp_path, make_transform(double)), batch, together=True)
+    assert found.whole is not None
+    assert found.whole.records == [{"n": 0}, {"n": 2}, {"n": 4}]
+    assert list(found.whole.events()) == found.events
+    assert {one.timestamp for one in found.events} == {WHEN}
+
+
+@pytest.mark.parametrize(("name", "value"), ENVELOPES)
+def test_one_envelope_that_differs_keeps_them_apart(tmp_path: Path, name: str, value: Any) -> None:
+    def change_one(one: SourceEvent) -> Transformed:
+        if one.data["n"] == 1:
+            setattr(one, name, value)
+        return one
+
+    batch = EventBatch(stream="s", records=[{"n": n} for n in range(3)])
+    found, _ = run(chain_of(tmp_path, make_transform(change_one)), batch, together=True)
+    assert found.whole is None
+    assert [getattr(one, name) == value for one in found.events] == [False, True, False]
 
 
 class Batched(Transform[EmptyConfig]):

@@ -1,0 +1,77 @@
+"""Records that are written as JSON Lines die with their reader, before the next are read.
+
+Two chunks of a thousand dicts that live at once are more than a processor's cache holds: a run then
+takes a tenth longer, and nothing else shows it.
+"""
+
+from __future__ import annotations
+
+import uuid
+import weakref
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+from block_kit import make_taker
+from engine_kit import SIMPLE, EmptyConfig, run_plan, simple_plan
+
+from rivven_connect._catalog import Catalog, Stream
+from rivven_connect._json import JsonObject
+from rivven_connect._pump import CHUNK_ROWS
+from rivven_connect._source import Source
+from rivven_connect._spec import ConnectorSpec
+from rivven_connect._streams import StreamSet, StreamSpec
+
+CHUNKS = 4
+
+
+class One(StreamSet):
+    s = StreamSpec[JsonObject](name="s", hook="read_s")
+
+
+def source_of(rows: Callable[[], AsyncIterator[Any]]) -> type[Source[EmptyConfig]]:
+    class Hooked(Source[EmptyConfig]):
+        config_type = EmptyConfig
+        streams: ClassVar[One] = One()
+
+        @classmethod
+        def spec(cls) -> ConnectorSpec:
+            return ConnectorSpec(connector_type="one", version="1.0.0")
+
+        async def discover(self, config: EmptyConfig) -> Catalog:
+            return Catalog([Stream(name="s")])
+
+        def read_s(self, config: EmptyConfig, cursor: Any) -> AsyncIterator[Any]:
+            return rows()
+
+    return Hooked
+
+
+@pytest.mark.parametrize("in_pages", [False, True])
+def test_no_more_than_what_is_read_and_what_is_encoded_lives(
+    tmp_path: Path, *, in_pages: bool
+) -> None:
+    alive: weakref.WeakSet[Any] = weakref.WeakSet()
+    most: list[int] = []
+
+    async def rows() -> AsyncIterator[Any]:
+        page: list[Any] = []
+        for number in range(CHUNKS * CHUNK_ROWS):
+            row = {"id": number, "mark": uuid.UUID(int=number)}  # which can be watched
+            alive.add(row["mark"])
+            if number % CHUNK_ROWS == 0:
+                most.append(len(alive))
+            if not in_pages:
+                yield row
+                continue
+            page.append(row)
+            del row
+            if len(page) == CHUNK_ROWS:
+                yield page
+                page = []
+
+    sink, taken = make_taker("json")
+    run_plan(simple_plan(tmp_path, source_of(rows), sink, SIMPLE))
+    assert len(taken.durable) == CHUNKS * CHUNK_ROWS
+    assert max(most) <= CHUNK_ROWS + 1, most
