@@ -17,9 +17,9 @@ _UNUSED = {
 }  # fmt: skip
 """What serves errors, endpoints, workers, replays and other commands."""
 
-_DATACLASSES = {"Document", "EventBatch", "Located", "OneOf", "Problem"}
-"""Making one costs as much as fifty structs. Two of these hide fields from their repr, two are
-imported by commands that do without msgspec, and subclasses of `EventBatch` have their own slots."""
+_DATACLASSES = {"EventBatch", "Located", "Problem"}
+"""Making one costs as much as fifty structs. Two of these are imported by commands that do without
+msgspec, and subclasses of `EventBatch` have their own slots."""
 
 _SCRIPT = """
 import gc, json, sys
