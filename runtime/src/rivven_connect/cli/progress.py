@@ -32,17 +32,23 @@ _M_MMAP_THRESHOLD, _MMAP_THRESHOLD_BYTES = -3, 128 * 1024
 _M_TRIM_THRESHOLD, _TRIM_THRESHOLD_BYTES = -1, 4 * 1024 * 1024
 
 
+def collect_seldom() -> None:
+    """Let garbage collections be few: what is loaded stays, and records die by themselves."""
+    gc.set_threshold(50_000, 20, 50)
+
+
 def settle_memory() -> None:
-    """Set the policy of a run: what is loaded stays, records die young, and freed pieces go back.
+    """Set the policy of what is read: what is there by now stays, and freed pieces go back.
+
+    Nothing is collected first: that costs as much as all that a short run does, and finds next to
+    nothing.
 
     glibc gives a large block pages of its own, until one of that size is freed: from then on it
     takes it from the heap, which is left with holes (mallopt(3), M_MMAP_THRESHOLD). Pieces are such
     blocks, so the threshold is set to stay; and the heap is not cut back for every batch, to grow
     again with the next one. Other C libraries have no such call.
     """
-    gc.collect()
     gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
     with contextlib.suppress(OSError, AttributeError):
         set_option = ctypes.CDLL(None).mallopt
         set_option(_M_MMAP_THRESHOLD, _MMAP_THRESHOLD_BYTES)
