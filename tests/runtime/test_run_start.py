@@ -9,13 +9,15 @@ from pathlib import Path
 
 _UNUSED = {
     "aiohttp", "difflib", "html", "jinja2", "pyarrow", "rich",
-    "rivven_connect._config_errors", "rivven_connect._yaml_text", "rivven_connect.cli.supervising",
-    "rivven_connect.cli.worker", "rivven_connect.http", "rivven_connect.pipeline.endpoints",
+    "rivven_connect._config_errors", "rivven_connect._json_text", "rivven_connect._syntax",
+    "rivven_connect._yaml_text", "rivven_connect.cli.supervising", "rivven_connect.cli.worker",
+    "rivven_connect.http", "rivven_connect.pipeline.checking", "rivven_connect.pipeline.endpoints",
     "rivven_connect.pipeline.gathering", "rivven_connect.pipeline.groups",
-    "rivven_connect.pipeline.metrics_page", "rivven_connect.pipeline.replay",
-    "rivven_connect.testing",
+    "rivven_connect.pipeline.health", "rivven_connect.pipeline.metrics_page",
+    "rivven_connect.pipeline.migrations", "rivven_connect.pipeline.replay",
+    "rivven_connect.pipeline.schema_change", "rivven_connect.testing",
 }  # fmt: skip
-"""What serves errors, endpoints, workers, replays and other commands."""
+"""What serves errors, old states, endpoints, workers, replays and other commands."""
 
 _DATACLASSES = {"EventBatch", "Located", "Problem"}
 """Making one costs as much as fifty structs. Two of these are imported by commands that do without

@@ -9,7 +9,6 @@ from typing import Any, Final, NoReturn
 import msgspec
 import yaml
 
-from rivven_connect._json_text import json_as_yaml
 from rivven_connect._nodes import Node, Position, Problems
 from rivven_connect._problems import escape_text
 from rivven_connect._scalars import (
@@ -18,7 +17,6 @@ from rivven_connect._scalars import (
     resolve_foreign,
     resolve_plain,
 )
-from rivven_connect._syntax import explain_syntax
 
 _LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _REFUSED_RAW: Final = "\x00-\x08\x0b\x0c\x0e-\x1f\x7f"
@@ -56,6 +54,8 @@ def parse_text(
     """
     _refuse_characters(text, problems)
     if json:
+        from rivven_connect._json_text import json_as_yaml  # noqa: PLC0415  # most files are YAML
+
         text = json_as_yaml(text, problems, limits.max_depth)
     return _Builder(problems, limits, json=json, foreign=foreign).build(text)
 
@@ -237,6 +237,8 @@ class _Builder:
         return _AMBIGUOUS
 
     def _refuse_syntax(self, error: yaml.YAMLError, text: str) -> NoReturn:
+        from rivven_connect._syntax import explain_syntax  # noqa: PLC0415  # only after a mistake
+
         mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
         place = (mark.line + 1, mark.column + 1) if mark else (0, 0)
         line = text.split("\n")[mark.line] if mark and mark.line <= text.count("\n") else ""

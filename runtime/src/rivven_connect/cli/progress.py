@@ -17,7 +17,6 @@ from typing import Any
 
 from rivven_connect._problems import escape_text
 from rivven_connect._redaction import redact
-from rivven_connect.pipeline.health import health_body
 from rivven_connect.pipeline.monitoring import RunState
 from rivven_connect.pipeline.summary import ConnectorCounts, Gauges
 
@@ -104,6 +103,8 @@ class LogProgress(Progress):
                 f"{one.name} {done(one):,} ({rates.per_second(one):,.0f}/s)"
                 for one, _ in state.connectors()
             ]
+            from rivven_connect.pipeline.health import health_body  # noqa: PLC0415  # not at once
+
             _log.info("progress: %s", ", ".join(shown), extra={"fields": health_body(state)})
 
 

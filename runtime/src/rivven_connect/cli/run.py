@@ -25,7 +25,6 @@ from rivven_connect.cli.progress import (
     is_interactive,
 )
 from rivven_connect.cli.running import Run, run_watched
-from rivven_connect.pipeline.checking import check_pipeline, check_selection
 from rivven_connect.pipeline.explain import explain as explain_plan
 from rivven_connect.pipeline.fingerprint import check_identity
 from rivven_connect.pipeline.loading import LoadedPipeline, load_pipeline
@@ -211,6 +210,8 @@ def _warn_of_loss(plan: PipelinePlan) -> None:
 
 
 async def _dry_run(plan: PipelinePlan) -> int:
+    from rivven_connect.pipeline.checking import check_pipeline, check_selection  # noqa: PLC0415
+
     passed = True
     async for one in check_pipeline(plan):
         passed = passed and one.result.passed
