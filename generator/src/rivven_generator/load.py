@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import msgspec
+import msgspec.structs
 
 from rivven_connect.documents import Document, InputError, Problem, load_document
 from rivven_generator.fixes import with_fix
@@ -136,7 +136,7 @@ def _load_record_schema(document: Document, index: int, name: str) -> Document:
             [document.problem("RVN404", f"the schema file {reason}", ("streams", index, "schema"))]
         )
     loaded = load_document(target, limits=limits.FILE_LIMITS)
-    loaded = dataclasses.replace(loaded, path=Path(document.path).parent / name)
+    loaded = msgspec.structs.replace(loaded, path=Path(document.path).parent / name)
     _require(limits.of_record_schema(loaded))
     return loaded
 

@@ -38,12 +38,17 @@ class ClassView(msgspec.Struct, frozen=True):
 
 
 class ModuleView(msgspec.Struct, frozen=True):
-    """One module as a template prints it; `items` are classes or plain statements."""
+    """One module as a template prints it; `items` are classes or plain statements.
+
+    Where classes refer to others that stand behind them, annotations are read late. They are read at
+    once elsewhere: pydantic does that for each class anyway, and takes longer over text.
+    """
 
     doc: str
     imports: str
     classes: tuple[ClassView, ...] = ()
     assignments: tuple[str, ...] = ()
+    refers_ahead: bool = False
 
 
 def example_config(loaded: LoadedManifest) -> dict[str, Any]:
@@ -178,6 +183,7 @@ def records_module(loaded: LoadedManifest) -> ModuleView:
         ),
         classes=classes,
         assignments=assignments,
+        refers_ahead=True,
     )
 
 

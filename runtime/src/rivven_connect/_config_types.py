@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import fractions
 import json
 import math
@@ -159,16 +158,20 @@ class NotNull(msgspec.Struct, frozen=True):
         return schema["schema"] if schema["type"] == "nullable" else schema
 
 
-@dataclasses.dataclass(frozen=True, slots=True, init=False)
 class OneOf:
     """Asserts `enum` for values that are not all texts: equality is that of JSON."""
 
-    values: tuple[Json, ...]
-    _by_key: Mapping[object, Json] = dataclasses.field(repr=False, compare=False)
+    __slots__ = ("_by_key", "values")
 
     def __init__(self, *values: Json) -> None:
-        object.__setattr__(self, "values", values)
-        object.__setattr__(self, "_by_key", {json_key(value): value for value in values})
+        self.values = values
+        self._by_key = {json_key(value): value for value in values}
+
+    def __repr__(self) -> str:
+        return f"OneOf({', '.join(map(repr, self.values))})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, OneOf) and self.values == other.values
 
     def __hash__(self) -> int:
         return hash(json_key(list(self.values)))

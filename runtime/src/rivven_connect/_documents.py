@@ -8,13 +8,14 @@ duplicates are judged while it runs, so that no hostile nesting ever reaches a r
 from __future__ import annotations
 
 import codecs
-import dataclasses
 import os
 import re
 import stat
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
+
+import msgspec
 
 from rivven_connect._nodes import Node, Position, Problems
 from rivven_connect._parsing import Limits, parse_text
@@ -63,14 +64,16 @@ def split_pointer(pointer: str) -> list[str]:
     return [part.replace("~1", "/").replace("~0", "~") for part in parts]
 
 
-@dataclasses.dataclass(frozen=True)
-class Document:
+class Document(msgspec.Struct, frozen=True):
     """One parsed file: its value as plain JSON data, and the place of each part of it."""
 
     path: Path | str
-    text: str = dataclasses.field(repr=False)
-    value: JsonValue = dataclasses.field(repr=False)
-    root: Node = dataclasses.field(repr=False)
+    text: str
+    value: JsonValue
+    root: Node
+
+    def __repr__(self) -> str:
+        return f"Document(path={self.path!r})"
 
     def position(self, at: str | Sequence[Key] = (), *, key: bool = False) -> Position:
         """Return line and column, from 1, of the value at `at`, or of its nearest existing parent.

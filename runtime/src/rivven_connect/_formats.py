@@ -20,35 +20,34 @@ _PCT = "%[0-9A-Fa-f]{2}"
 _UNRESERVED = r"A-Za-z0-9\-._~"
 _SUB_DELIMS = r"!$&'()*+,;="
 _PCHAR = rf"(?:[{_UNRESERVED}{_SUB_DELIMS}:@]|{_PCT})"
-_URI = re.compile(
-    rf"(?P<scheme>[A-Za-z][A-Za-z0-9+.\-]*):"
+# Texts, which `re` compiles when they are first asked: few runs need any of them.
+_URI = (
+    rf"(?a)(?P<scheme>[A-Za-z][A-Za-z0-9+.\-]*):"
     rf"(?://(?:(?:[{_UNRESERVED}{_SUB_DELIMS}:]|{_PCT})*@)?"
     rf"(?:\[(?P<literal>[^\[\]/?#]+)\]|(?:[{_UNRESERVED}{_SUB_DELIMS}]|{_PCT})*)(?::[0-9]*)?"
     rf"(?:/{_PCHAR}*)*|(?!//)(?:/?{_PCHAR}+(?:/{_PCHAR}*)*|/)?)"
-    rf"(?:\?(?:{_PCHAR}|[/?])*)?(?:#(?:{_PCHAR}|[/?])*)?",
-    re.ASCII,
+    rf"(?:\?(?:{_PCHAR}|[/?])*)?(?:#(?:{_PCHAR}|[/?])*)?"
 )
-_IP_FUTURE = re.compile(rf"v[0-9A-Fa-f]+\.[{_UNRESERVED}{_SUB_DELIMS}:]+")
-_ATEXT = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
-_QUOTED = re.compile(r'"(?:[ !#-\[\]-~]|\\[ -~])*"')
-_UUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
-_DATE = re.compile(r"(\d{4})-(\d{2})-(\d{2})", re.ASCII)
-_TIME = re.compile(r"(\d{2}):(\d{2}):(\d{2})(?:\.\d+)?(?:[Zz]|([+-])(\d{2}):(\d{2}))", re.ASCII)
-_DURATION = re.compile(
-    r"P(?:\d+W|(?=[\dT])(?:\d+Y(?:\d+M(?:\d+D)?)?|\d+M(?:\d+D)?|\d+D)?"
-    r"(?:T(?=\d)(?:\d+H(?:\d+M(?:\d+S)?)?|\d+M(?:\d+S)?|\d+S))?)",
-    re.ASCII,
+_IP_FUTURE = rf"v[0-9A-Fa-f]+\.[{_UNRESERVED}{_SUB_DELIMS}:]+"
+_ATEXT = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
+_QUOTED = r'"(?:[ !#-\[\]-~]|\\[ -~])*"'
+_UUID = r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
+_DATE = r"(?a)(\d{4})-(\d{2})-(\d{2})"
+_TIME = r"(?a)(\d{2}):(\d{2}):(\d{2})(?:\.\d+)?(?:[Zz]|([+-])(\d{2}):(\d{2}))"
+_DURATION = (
+    r"(?a)P(?:\d+W|(?=[\dT])(?:\d+Y(?:\d+M(?:\d+D)?)?|\d+M(?:\d+D)?|\d+D)?"
+    r"(?:T(?=\d)(?:\d+H(?:\d+M(?:\d+S)?)?|\d+M(?:\d+S)?|\d+S))?)"
 )
 _LONGEST_LOCAL_PART = 64
 
 
 def is_uri(text: str) -> bool:
     """Whether the text is a URI with a scheme (RFC 3986, section 3)."""
-    found = _URI.fullmatch(text)
+    found = re.fullmatch(_URI, text)
     if found is None:
         return False
     literal = found["literal"]
-    return literal is None or is_ipv6(literal) or _IP_FUTURE.fullmatch(literal) is not None
+    return literal is None or is_ipv6(literal) or re.fullmatch(_IP_FUTURE, literal) is not None
 
 
 def is_email(text: str) -> bool:
@@ -56,7 +55,7 @@ def is_email(text: str) -> bool:
     local, at, domain = text.rpartition("@")
     if not at or len(local) > _LONGEST_LOCAL_PART:
         return False
-    if not (_ATEXT.fullmatch(local) or _QUOTED.fullmatch(local)):
+    if not (re.fullmatch(_ATEXT, local) or re.fullmatch(_QUOTED, local)):
         return False
     if domain.startswith("[") and domain.endswith("]"):
         literal = domain[1:-1]
@@ -86,12 +85,12 @@ def is_ipv6(text: str) -> bool:
 
 def is_uuid(text: str) -> bool:
     """Whether the text is a UUID (RFC 4122, section 3)."""
-    return _UUID.fullmatch(text) is not None
+    return re.fullmatch(_UUID, text) is not None
 
 
 def is_date(text: str) -> bool:
     """Whether the text is a full date (RFC 3339, section 5.6)."""
-    found = _DATE.fullmatch(text)
+    found = re.fullmatch(_DATE, text)
     if found is None:
         return False
     try:
@@ -103,7 +102,7 @@ def is_date(text: str) -> bool:
 
 def is_time(text: str) -> bool:
     """Whether the text is a time with an offset (RFC 3339, section 5.6); leap seconds are legal."""
-    found = _TIME.fullmatch(text)
+    found = re.fullmatch(_TIME, text)
     if found is None:
         return False
     hour, minute, second = int(found[1]), int(found[2]), int(found[3])
@@ -123,7 +122,7 @@ def is_date_time(text: str) -> bool:
 
 def is_duration(text: str) -> bool:
     """Whether the text is a duration (RFC 3339, appendix A)."""
-    return _DURATION.fullmatch(text) is not None
+    return re.fullmatch(_DURATION, text) is not None
 
 
 def is_regex(text: str) -> bool:
@@ -165,7 +164,7 @@ _CRON_FIELDS: tuple[tuple[str, int, int, tuple[str, ...]], ...] = (
     ("month", 1, 12, _MONTHS),
     ("day of week", 0, 7, _DAYS),
 )
-_CRON_STEP = re.compile(r"(\*|[A-Za-z0-9]+)(?:-([A-Za-z0-9]+))?(?:/(\d{1,4}))?", re.ASCII)
+_CRON_STEP = r"(?a)(\*|[A-Za-z0-9]+)(?:-([A-Za-z0-9]+))?(?:/(\d{1,4}))?"
 
 
 def check_cron(value: str) -> None:
@@ -185,7 +184,7 @@ def check_cron(value: str) -> None:
 
 
 def _is_cron_part(part: str, low: int, high: int, names: tuple[str, ...]) -> bool:
-    found = _CRON_STEP.fullmatch(part)
+    found = re.fullmatch(_CRON_STEP, part)
     if found is None:
         return False
     start, end, step = found.groups()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-_LABEL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _LONGEST_HOSTNAME = 253
 
 
@@ -15,7 +15,7 @@ def is_hostname(text: str) -> bool:
 
 
 def _is_label(label: str) -> bool:
-    if _LABEL.fullmatch(label) is None:
+    if re.fullmatch(_LABEL, label) is None:
         return False
     return label[2:4] != "--" or _is_internationalized(label)
 

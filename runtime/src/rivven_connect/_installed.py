@@ -48,11 +48,12 @@ class Located:
     def spec_file(self) -> Path | None:
         """Return the generated `spec.json` nearest to the target, or None."""
         parts = self.target.partition(":")[0].split(".")
-        for folder in _package_folders(parts[0], self.root):
+        folders = [str(self.root / parts[0])] if self.root is not None else _folders_of(parts[0])
+        for folder in folders:
             for length in range(len(parts), 0, -1):
-                found = folder.joinpath(*parts[1:length], "_generated", "spec.json")
-                if found.is_file():
-                    return found
+                found = os.path.join(folder, *parts[1:length], "_generated", "spec.json")
+                if os.path.isfile(found):
+                    return Path(found)
         return None
 
     def spec(self) -> dict[str, Any]:
@@ -74,15 +75,13 @@ class Located:
         return {"connector_type": self.name, "kind": self.kind, "version": ""}
 
 
-def _package_folders(package: str, root: Path | None) -> list[Path]:
-    """Return where a top-level package lies; finding it does not run it."""
-    if root is not None:
-        return [root / package]
+def _folders_of(package: str) -> tuple[str, ...]:
+    """Return where an installed top-level package lies; finding it does not run it."""
     try:
         spec = importlib.util.find_spec(package)
     except (ImportError, ValueError):
-        return []
-    return [Path(place) for place in (spec.submodule_search_locations or ())] if spec else []
+        return ()
+    return tuple(spec.submodule_search_locations or ()) if spec else ()
 
 
 @cache
@@ -106,7 +105,8 @@ def _entry_points() -> Iterator[Located]:
                 if key not in seen:
                     seen.add(key)
                     text = _read(os.path.join(folder, name, "entry_points.txt"))
-                    yield from _parse(text, key, version)
+                    if b"rivven." in text:  # few have entry points of our groups
+                        yield from _parse(text.decode("utf-8", "replace"), key, version)
 
 
 def _listed(folder: str) -> list[str]:
@@ -116,12 +116,12 @@ def _listed(folder: str) -> list[str]:
         return []
 
 
-def _read(path: str) -> str:
+def _read(path: str) -> bytes:
     try:
-        with open(path, encoding="utf-8") as file:
+        with open(path, "rb", buffering=0) as file:
             return file.read()
     except OSError:
-        return ""
+        return b""
 
 
 def _parse(text: str, distribution: str, version: str) -> Iterator[Located]:
@@ -178,6 +178,9 @@ def _claimed_twice(name: str, kind: str, found: Sequence[Located]) -> LookupFail
 @cache
 def aliases_of(one: Located) -> frozenset[str]:
     """Return the other names of a connector, from its generated spec; of a broken one, none."""
+    path = one.spec_file()
+    if path is None or b'"aliases"' not in _read(str(path)):  # most have none, and schemas are long
+        return frozenset()
     try:
         found = one.spec().get("aliases", ())
     except LookupFailure:

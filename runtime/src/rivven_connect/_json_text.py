@@ -8,7 +8,7 @@ from typing import Final, NoReturn
 
 from rivven_connect._nodes import Problems
 
-_SURROGATE_PAIR: Final = re.compile(
+_SURROGATE_PAIR: Final = (
     r"(?<!\\)((?:\\\\)*)\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})"
 )
 
@@ -24,7 +24,7 @@ def json_as_yaml(text: str, problems: Problems, max_depth: int) -> str:
         problems.stop("RVN108", f"not JSON: {error.msg}", (error.lineno, error.colno))
     except ValueError:
         problems.stop("RVN116", "NaN and Infinity are not JSON")
-    return _SURROGATE_PAIR.sub(_joined, text).replace("\t", " ")
+    return re.sub(_SURROGATE_PAIR, _joined, text).replace("\t", " ")
 
 
 def _refuse_constant(name: str) -> NoReturn:

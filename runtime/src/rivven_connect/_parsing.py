@@ -9,7 +9,6 @@ from typing import Any, Final, NoReturn
 import msgspec
 import yaml
 
-from rivven_connect._json_text import json_as_yaml
 from rivven_connect._nodes import Node, Position, Problems
 from rivven_connect._problems import escape_text
 from rivven_connect._scalars import (
@@ -18,16 +17,12 @@ from rivven_connect._scalars import (
     resolve_foreign,
     resolve_plain,
 )
-from rivven_connect._syntax import explain_syntax
 
 _LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_REFUSED_RAW: Final = re.compile(
-    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]"
-)
+_REFUSED_RAW: Final = "\x00-\x08\x0b\x0c\x0e-\x1f\x7f"
 # An escape may write what raw text must not hold, except what acts on terminals or breaks UTF-8.
-_REFUSED_ESCAPED: Final = re.compile(
-    "[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]"
-)
+_REFUSED_ESCAPED: Final = "\x00-\x08\x0e-\x1f\x7f"
+_REFUSED_BEYOND: Final = "\x80-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff"
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -59,16 +54,25 @@ def parse_text(
     """
     _refuse_characters(text, problems)
     if json:
+        from rivven_connect._json_text import json_as_yaml  # noqa: PLC0415  # most files are YAML
+
         text = json_as_yaml(text, problems, limits.max_depth)
     return _Builder(problems, limits, json=json, foreign=foreign).build(text)
 
 
 def _refuse_characters(text: str, problems: Problems) -> None:
-    bad = _REFUSED_RAW.search(text)
+    bad = _first(_REFUSED_RAW, text)
     if bad:
         before = text[: bad.start()]
         place = (before.count("\n") + 1, bad.start() - before.rfind("\n"))
         problems.stop("RVN104", f"character U+{ord(bad.group()):04X} is not allowed here", place)
+
+
+def _first(refused: str, text: str) -> re.Match[str] | None:
+    """Return where the first refused character of a text stands."""
+    # ASCII holds no others, and a set that reaches far is slow to compile.
+    beyond = "" if text.isascii() else _REFUSED_BEYOND
+    return re.search(f"[{refused}{beyond}]", text)
 
 
 class _Builder:
@@ -208,7 +212,7 @@ class _Builder:
         text = event.value
         if not event.style:
             return self._plain(text, place)
-        bad = _REFUSED_ESCAPED.search(text) if event.style == '"' else None
+        bad = _first(_REFUSED_ESCAPED, text) if event.style == '"' else None
         if bad:
             self._problems.add(
                 "RVN104", f"character U+{ord(bad.group()):04X} is not allowed in text", place
@@ -233,6 +237,8 @@ class _Builder:
         return _AMBIGUOUS
 
     def _refuse_syntax(self, error: yaml.YAMLError, text: str) -> NoReturn:
+        from rivven_connect._syntax import explain_syntax  # noqa: PLC0415  # only after a mistake
+
         mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
         place = (mark.line + 1, mark.column + 1) if mark else (0, 0)
         line = text.split("\n")[mark.line] if mark and mark.line <= text.count("\n") else ""

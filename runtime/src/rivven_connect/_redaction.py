@@ -49,10 +49,8 @@ class _Known:
 
 _known = _Known()
 
-_USERINFO = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#@:]*:([^/?#]*)@")
-_PAIR = re.compile(
-    r"(?i)(?:password|passwd|pwd|token|secret|key)\s*=\s*(?:'((?:[^'\\]|\\.)*)'|([^'\s;&]+))"
-)
+_USERINFO = r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#@:]*:([^/?#]*)@"
+_PAIR = r"(?i)(?:password|passwd|pwd|token|secret|key)\s*=\s*(?:'((?:[^'\\]|\\.)*)'|([^'\s;&]+))"
 
 
 def register_secret(value: str, *, warn: bool = True) -> None:
@@ -78,10 +76,10 @@ def register_secret(value: str, *, warn: bool = True) -> None:
 
 def _passwords(value: str) -> Iterator[str]:
     """Yield what is secret by itself in a URL with credentials or a `key=value` connection string."""
-    for match in _USERINFO.finditer(value):
+    for match in re.finditer(_USERINFO, value):
         yield match[1]
         yield unquote(match[1])
-    for match in _PAIR.finditer(value):
+    for match in re.finditer(_PAIR, value):
         found = match[1] or match[2] or ""
         yield found
         yield re.sub(r"\\(.)", r"\1", found) if match[1] else unquote(found)

@@ -51,9 +51,10 @@ class Factory(msgspec.Struct, Generic[C], frozen=True):
         """Return what the connector is."""
         return self.cls.spec()
 
-    def config_schema(self) -> JsonObject:
+    def config_schema(self, spec: ConnectorSpec | None = None) -> JsonObject:
         """Return the JSON Schema of the config: what the spec says, else what the class says."""
-        return self.spec().config_schema or config_schema(self.config_cls)
+        # Reading it from its file takes as long as reading a small pipeline file.
+        return (spec or self.spec()).config_schema or config_schema(self.config_cls)
 
     def create(self) -> C:
         """Return a new connector; nothing is shared with an earlier one."""

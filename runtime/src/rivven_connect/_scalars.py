@@ -15,11 +15,12 @@ _BOOL: Final = {
     "true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False,
 }  # fmt: skip
 _WORDS: Final = frozenset({"yes", "no", "on", "off"})
-_INTEGER: Final = re.compile(r"[-+]?(0|[1-9][0-9]*)")
-_FLOAT: Final = re.compile(r"[-+]?([0-9]+\.[0-9]*|\.[0-9]+)([eE][-+][0-9]+)?")
-_JSON_NUMBER: Final = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?")
-_NOT_A_NUMBER: Final = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
-_AMBIGUOUS: Final = re.compile(
+# Texts, which `re` compiles when they are first asked.
+_INTEGER: Final = r"[-+]?(0|[1-9][0-9]*)"
+_FLOAT: Final = r"[-+]?([0-9]+\.[0-9]*|\.[0-9]+)([eE][-+][0-9]+)?"
+_JSON_NUMBER: Final = r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?"
+_NOT_A_NUMBER: Final = r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)"
+_AMBIGUOUS: Final = (
     r"[-+]?0[0-7_]+|[-+]?0[0-9_]+|[-+]?0[oxb][0-9a-fA-F_]+"  # octal, hexadecimal, binary
     r"|[-+]?[0-9][0-9_]*_[0-9_]*(\.[0-9_]*)?|[-+]?[0-9]+\.[0-9]*_[0-9_]*"  # 1_000
     r"|[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)[eE][-+]?[0-9]+"  # 1e3
@@ -49,13 +50,13 @@ def resolve_plain(text: str, *, json: bool = False) -> str | int | float | bool 
         return text
     if text.lower() in _WORDS:
         raise AmbiguousScalarError
-    if _INTEGER.fullmatch(text):
+    if re.fullmatch(_INTEGER, text):
         return _integer(text)
-    if _FLOAT.fullmatch(text) or (json and _JSON_NUMBER.fullmatch(text)):
+    if re.fullmatch(_FLOAT, text) or (json and re.fullmatch(_JSON_NUMBER, text)):
         return _float(text)
-    if _NOT_A_NUMBER.fullmatch(text):
+    if re.fullmatch(_NOT_A_NUMBER, text):
         raise UnsafeNumberError
-    if _AMBIGUOUS.fullmatch(text):
+    if re.fullmatch(_AMBIGUOUS, text):
         raise AmbiguousScalarError
     return text
 

@@ -1,7 +1,5 @@
 """What a connector is: the description that programs and forms read."""
 
-from __future__ import annotations
-
 import enum
 import json
 from pathlib import Path
@@ -68,7 +66,7 @@ class ConnectorSpec(BaseModel):
         return cls(connector_type=connector_type, version=version)
 
     @classmethod
-    def builder(cls, connector_type: str, version: str) -> SpecBuilder:
+    def builder(cls, connector_type: str, version: str) -> "SpecBuilder":
         """Start a spec that is put together field by field."""
         return SpecBuilder(connector_type, version)
 

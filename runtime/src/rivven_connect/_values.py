@@ -19,10 +19,10 @@ from rivven_connect._redaction import register_secret
 from rivven_connect._schema_walk import Step, is_write_only, schemas_at, types_of
 
 _TOKEN = re.compile(r"\$\$\{|\$\{([^{}]*)(\})?")
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
-_LITERAL_DEFAULT = re.compile(r"\$\{[^{}]*:-[^{}]")
+_NAME = r"[A-Za-z_][A-Za-z0-9_]*\Z"
+_LITERAL_DEFAULT = r"\$\{[^{}]*:-[^{}]"
 _LARGEST_FILE = 1024 * 1024
-_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?\Z")
+_NUMBER = r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?\Z"
 
 
 class ValueProblem(msgspec.Struct, frozen=True):
@@ -104,7 +104,7 @@ class _Resolver:
     def _note_secret(
         self, written: str, text: str, references: Sequence[str], path: tuple[Step, ...]
     ) -> None:
-        literal = not references or _LITERAL_DEFAULT.search(written)
+        literal = not references or re.search(_LITERAL_DEFAULT, written)
         if literal and not self._allow_inline:
             self.problems.append(
                 ValueProblem(
@@ -141,7 +141,7 @@ class _Resolver:
         if inner.startswith("file:"):
             return self._read(inner.removeprefix("file:"), path)
         name, dash, default = inner.removeprefix("env:").partition(":-")
-        if not _NAME.match(name):
+        if not re.match(_NAME, name):
             raise _Unresolved("RVN613", "this `${...}` is no reference", _LITERAL)
         found = self._environ.get(name)
         if found:
@@ -190,7 +190,7 @@ class _Resolver:
             return text
         if "boolean" in types and text in {"true", "false"}:
             return text == "true"
-        if types & {"integer", "number"} and _NUMBER.match(text):
+        if types & {"integer", "number"} and re.match(_NUMBER, text):
             whole = re.fullmatch(r"-?[0-9]{1,19}", text)
             return int(text) if whole else float(text)
         wanted = " or ".join(sorted(types & {"boolean", "integer", "number"})) or "/".join(types)

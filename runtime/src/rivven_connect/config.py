@@ -9,12 +9,10 @@ unknown property is dropped, and no value is rewritten.
         token: Annotated[Secret, SecretText(min_length=1)]
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Final, Self
 
 from pydantic import (
     BaseModel,
@@ -97,7 +95,9 @@ __all__ = [
 class ConfigModel(BaseModel):
     """The base of every object in a config: closed, frozen, strict, and silent about its input."""
 
+    # A whole config builds its validator when it is defined; what is inside it needs none of its own.
     model_config = ConfigDict(
+        defer_build=True,
         extra="forbid",
         frozen=True,
         hide_input_in_errors=True,
@@ -201,13 +201,22 @@ def _plain(value: Any, *, reveal: bool) -> Json:
     return value
 
 
+_WHOLE: Final = ConfigDict(defer_build=False)
+
+
 class SourceConfig(ConfigModel):
     """The base of a source's config."""
+
+    model_config = _WHOLE
 
 
 class SinkConfig(ConfigModel):
     """The base of a sink's config."""
 
+    model_config = _WHOLE
+
 
 class TransformConfig(ConfigModel):
     """The base of a transform's config."""
+
+    model_config = _WHOLE

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
+
+import msgspec.structs
 
 from rivven_connect.documents import Document, InputError, Problem, parse_document, split_pointer
 from rivven_generator.importers.mending import drop_underivable, mend, node_at
@@ -89,7 +90,7 @@ def _verdict(draft: dict[str, Any]) -> tuple[Sequence[Problem], Any]:
     The rules look at the draft itself: where in a text it would stand means nothing to anybody yet.
     """
     unwritten = parse_document("{}", path=MANIFEST_FILE)
-    document = dataclasses.replace(unwritten, value=draft)
+    document = msgspec.structs.replace(unwritten, value=draft)
     try:
         loaded = check_manifest(document, most_per_rule=FILE_LIMITS.max_values)
     except InputError as error:

@@ -25,7 +25,9 @@ COMMANDS: Final = {
     "schema": LazyCommand(
         "rivven_connect.cli.schema:schema", "Print a JSON Schema for editors and forms."
     ),
-    "run": LazyCommand("rivven_connect.cli.run:run", "Run a pipeline."),
+    "run": LazyCommand(
+        "rivven_connect.cli.run:run", "Run a pipeline.", first="rivven_connect._documents"
+    ),
     "status": LazyCommand("rivven_connect.cli.status:status", "Say how a pipeline is doing."),
     "state": LazyCommand(
         "rivven_connect.cli.state:state", "Show, export, import and reset the saved state."

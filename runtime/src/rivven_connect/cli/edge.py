@@ -17,7 +17,12 @@ if TYPE_CHECKING:
 
 
 def exit_from(group: click.Group) -> NoReturn:
-    """Run `group` on the process's arguments and exit with its code."""
+    """Run `group` on the process's arguments and exit with its code.
+
+    Plugins of pydantic stay out, unless the environment says otherwise: they would be shown every
+    config with its secrets, and looking for them takes longer than reading a pipeline file.
+    """
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     _open_closed_streams()
     sys.exit(run_group(group, sys.argv[1:]))
 

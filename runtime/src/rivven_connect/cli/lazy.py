@@ -16,15 +16,23 @@ _OWN_NAME = "rivven-connect"
 
 
 class LazyCommand(NamedTuple):
-    """Where a command lives (`module:attribute`) and what one line says about it."""
+    """Where a command lives (`module:attribute`) and what one line says about it.
+
+    `first` is a module that is imported before, from here and not from deep inside other imports.
+    CPython keeps frames on chunks of 16 KiB, and returns one as soon as no frame is on it: code that
+    calls much near the end of a chunk gets and returns the next one with every call.
+    """
 
     target: str
     short_help: str
+    first: str = ""
 
     def load(self) -> click.Command:
         """Import the command."""
         module, _, attribute = self.target.partition(":")
         with _uncollected():
+            if self.first:
+                importlib.import_module(self.first)
             found = getattr(importlib.import_module(module), attribute)
         if not isinstance(found, click.Command):
             raise TypeError(f"{self.target} is no click command")

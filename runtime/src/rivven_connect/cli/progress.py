@@ -17,7 +17,6 @@ from typing import Any
 
 from rivven_connect._problems import escape_text
 from rivven_connect._redaction import redact
-from rivven_connect.pipeline.health import health_body
 from rivven_connect.pipeline.monitoring import RunState
 from rivven_connect.pipeline.summary import ConnectorCounts, Gauges
 
@@ -32,17 +31,23 @@ _M_MMAP_THRESHOLD, _MMAP_THRESHOLD_BYTES = -3, 512 * 1024
 _M_TRIM_THRESHOLD, _TRIM_THRESHOLD_BYTES = -1, 2 * 1024 * 1024
 
 
+def collect_seldom() -> None:
+    """Let garbage collections be few: what is loaded stays, and records die by themselves."""
+    gc.set_threshold(50_000, 20, 50)
+
+
 def settle_memory() -> None:
-    """Set the policy of a run: what is loaded stays, records die young, and freed pieces go back.
+    """Set the policy of what is read: what is there by now stays, and freed pieces go back.
+
+    Nothing is collected first: that costs as much as all that a short run does, and finds next to
+    nothing.
 
     glibc gives a large block pages of its own, until one of that size is freed: from then on it
     takes it from the heap, which is left with holes (mallopt(3), M_MMAP_THRESHOLD). Pieces are such
     blocks, so the threshold is set to stay; and the heap is not cut back for every batch, to grow
     again with the next one. Other C libraries have no such call.
     """
-    gc.collect()
     gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
     with contextlib.suppress(OSError, AttributeError):
         set_option = ctypes.CDLL(None).mallopt
         set_option(_M_MMAP_THRESHOLD, _MMAP_THRESHOLD_BYTES)
@@ -98,6 +103,8 @@ class LogProgress(Progress):
                 f"{one.name} {done(one):,} ({rates.per_second(one):,.0f}/s)"
                 for one, _ in state.connectors()
             ]
+            from rivven_connect.pipeline.health import health_body  # noqa: PLC0415  # not at once
+
             _log.info("progress: %s", ", ".join(shown), extra={"fields": health_body(state)})
 
 

@@ -17,9 +17,14 @@ from rivven_connect._redaction import redact
 from rivven_connect._registry import Registries
 from rivven_connect.cli.logs import configure_logging, wants_json, watch_connector
 from rivven_connect.cli.options import edge_options
-from rivven_connect.cli.progress import LiveProgress, LogProgress, Progress, is_interactive
+from rivven_connect.cli.progress import (
+    LiveProgress,
+    LogProgress,
+    Progress,
+    collect_seldom,
+    is_interactive,
+)
 from rivven_connect.cli.running import Run, run_watched
-from rivven_connect.pipeline.checking import check_pipeline, check_selection
 from rivven_connect.pipeline.explain import explain as explain_plan
 from rivven_connect.pipeline.fingerprint import check_identity
 from rivven_connect.pipeline.loading import LoadedPipeline, load_pipeline
@@ -65,6 +70,7 @@ def run(
 ) -> int:
     """Run a pipeline."""
     watch_connector()
+    collect_seldom()
     loaded = load_pipeline(file)
     plan = plan_pipeline(loaded, Registries.installed(), allow_inline_secrets=allow_inline_secrets)
     for warning in plan.warnings:
@@ -204,6 +210,8 @@ def _warn_of_loss(plan: PipelinePlan) -> None:
 
 
 async def _dry_run(plan: PipelinePlan) -> int:
+    from rivven_connect.pipeline.checking import check_pipeline, check_selection  # noqa: PLC0415
+
     passed = True
     async for one in check_pipeline(plan):
         passed = passed and one.result.passed

@@ -19,7 +19,7 @@ from rivven_connect._redaction import redact_json
 from rivven_connect._registry import Registries
 from rivven_connect.cli.edge import describe, disk_full, exited, is_unforeseen, print_frames
 from rivven_connect.cli.logs import configure_logging, watch_connector
-from rivven_connect.cli.progress import settle_memory
+from rivven_connect.cli.progress import collect_seldom, settle_memory
 from rivven_connect.cli.signals import draining_on_signals, run_until_drained
 from rivven_connect.cli.worker_link import CANCEL, DRAIN, GO, Job, Link
 from rivven_connect.pipeline.engine import run_pipeline
@@ -69,6 +69,7 @@ class _Worker:
 
     def _work(self) -> None:
         job = self._job
+        collect_seldom()
         self._log_to_link("warn", "text")
         loaded = loaded_pipeline(parse_document(job.text, path=job.file))
         whole = plan_pipeline(

@@ -8,7 +8,6 @@ import sqlite3
 from pathlib import Path
 
 from rivven_connect._errors import StateStoreError
-from rivven_connect.pipeline.migrations import check_version_1
 from rivven_connect.pipeline.private_files import sync_folder
 from rivven_connect.pipeline.state_check import check_content, schema_version
 from rivven_connect.pipeline.state_files import StateRefused, connect_readonly
@@ -26,6 +25,7 @@ def back_up(connection: sqlite3.Connection, target: Path) -> None:
     try:
         os.close(os.open(new, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600))
         with contextlib.closing(sqlite3.connect(new, isolation_level=None)) as copy:
+            copy.execute("PRAGMA synchronous = OFF")  # it is durable before it gets its name
             connection.backup(copy)
             copy.execute("PRAGMA journal_mode = DELETE")  # one file, also where WAL was copied
             _check(copy)
@@ -44,6 +44,8 @@ def back_up(connection: sqlite3.Connection, target: Path) -> None:
 
 def _check(copy: sqlite3.Connection) -> None:
     if schema_version(copy) == 1:
+        from rivven_connect.pipeline.migrations import check_version_1  # noqa: PLC0415  # old ones
+
         check_version_1(copy)
     else:
         check_content(copy, None)

@@ -61,13 +61,15 @@ class PipelineValues:
         except LookupFailure as failure:
             self._note(failure.code, (*at, key), failure.message, failure.hint)
             return None
-        config = self._config(factory, (*at, "config"), raw)
+        config = self._config(factory, spec, (*at, "config"), raw)
         return None if config is None else FoundConnector(factory, spec, config)
 
-    def _config(self, factory: Factory[Any], at: tuple[str | int, ...], raw: JsonObject) -> Any:
+    def _config(
+        self, factory: Factory[Any], spec: ConnectorSpec, at: tuple[str | int, ...], raw: JsonObject
+    ) -> Any:
         resolved = resolve_values(
             raw,
-            factory.config_schema(),
+            factory.config_schema(spec),
             environ=self._environ,
             allow_inline_secrets=self._allow_inline_secrets,
         )

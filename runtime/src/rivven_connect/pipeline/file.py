@@ -3,8 +3,6 @@
 The models know nothing of files; `loading` turns what they refuse into located problems.
 """
 
-from __future__ import annotations
-
 import re
 from typing import Annotated, Any, Literal, TypeAlias
 
@@ -22,14 +20,14 @@ _UNITS = {
     "": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9,
     "KIB": 2**10, "MIB": 2**20, "GIB": 2**30,
 }  # fmt: skip
-_SIZE = re.compile(r"([0-9]{1,15})\s*([KMG]i?B|B)?\Z", re.IGNORECASE)
+_SIZE = r"(?i)([0-9]{1,15})\s*([KMG]i?B|B)?\Z"
 
 
 def _size(value: object) -> object:
     """Read `64 MiB` as a number of bytes."""
     if not isinstance(value, str):
         return value
-    match = _SIZE.match(value.strip())
+    match = re.match(_SIZE, value.strip())
     if match is None:
         raise PydanticCustomError("size", "write a size as a number of bytes or as `64 MiB`")
     return int(match[1]) * _UNITS[(match[2] or "").upper()]
@@ -58,6 +56,12 @@ class Block(BaseModel):
     model_config = ConfigDict(
         extra="forbid", frozen=True, hide_input_in_errors=True, defer_build=True
     )
+
+    def given(self) -> dict[str, Any]:
+        """Return what the file sets; `null` sets nothing."""
+        # Not `model_dump`, which would build a serializer for a block of a few numbers.
+        found = {key: getattr(self, key) for key in self.model_fields_set}
+        return {key: value for key, value in found.items() if value is not None}
 
 
 class RetryBlock(Block):

@@ -32,15 +32,15 @@ def file_system_type(mounts: str, folder: Path) -> str | None:
     Format: fstab(5); a space in a path is written `\040`. Of several mounts at one place the last
     one counts.
     """
-    best, found = -1, None
+    above = {str(folder), *map(str, folder.parents)}
+    best, found = 0, None
     for line in mounts.splitlines():
         fields = line.split(" ")
         if len(fields) < 3:
             continue
-        point = Path(_unescaped(fields[1]))
-        depth = len(point.parts)
-        if depth >= best and (folder == point or point in folder.parents):
-            best, found = depth, fields[2]
+        point = _unescaped(fields[1])
+        if point in above and len(point) >= best:
+            best, found = len(point), fields[2]
     return found
 
 

@@ -70,7 +70,7 @@ def identity_of(owner: SourcePlan | SinkPlan) -> str:
     Not for anybody's eyes: it is not masked.
     """
     config = owner.config.dump()
-    fields = identity_fields(owner.factory.config_schema())
+    fields = identity_fields(owner.factory.config_schema(owner.spec))
     found = {to_pointer(path): _plain(_values_at(config, path)) for path in fields}
     return json.dumps(found, sort_keys=True)
 
@@ -81,7 +81,7 @@ def _fingerprints(
     """Return the fingerprints of one connector, its type under the empty field."""
     found = {(kind, owner.name, ""): store.sign(owner.spec.connector_type)}
     config = owner.config.dump()
-    for path in identity_fields(owner.factory.config_schema()):
+    for path in identity_fields(owner.factory.config_schema(owner.spec)):
         field = to_pointer(path)
         text = json.dumps([field, _plain(_values_at(config, path))], sort_keys=True)
         found[kind, owner.name, field] = store.sign(text)

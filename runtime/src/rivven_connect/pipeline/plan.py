@@ -93,7 +93,7 @@ class SinkPlan(ConnectorPlan, frozen=True):
         own = BatchConfig(max_records=100, max_bytes=1024 * 1024, max_wait_ms=100)
         if isinstance(sink, BatchSink | TransactionalSink):
             own = sink.batch_config(self.config)
-        own = own.replace(**self.batch.model_dump(exclude_none=True))
+        own = own.replace(**self.batch.given())
         if self.batch.max_records is not None:
             own = own.replace(enough_records=None)
         rate = self.rate_limit.events_per_second

@@ -273,11 +273,7 @@ class _Planner:
     def _retry(self, spec: ConnectorSpec | None, own: RetryBlock) -> RetryConfig:
         """Merge key by key: the file's own, then the connector's, then the settings'."""
         declared = (spec.runtime.get("retry") or {}) if spec else {}
-        return _ENGINE_RETRY.replace(
-            **self._file.settings.retry.model_dump(exclude_none=True)
-            | declared
-            | own.model_dump(exclude_none=True)
-        )
+        return _ENGINE_RETRY.replace(**self._file.settings.retry.given() | declared | own.given())
 
     def _check_topics(self) -> None:
         published = {block.topic or name for name, block in self._file.sources.items()}
@@ -313,7 +309,7 @@ def _with_workers(plan: PipelinePlan) -> PipelinePlan:
 def _declared(spec: ConnectorSpec | None, key: str, own: Block | None) -> dict[str, Any]:
     """Return a block of the file, completed by what the connector's manifest declares."""
     declared = (spec.runtime.get(key) or {}) if spec else {}
-    return dict(declared) | (own.model_dump(exclude_unset=True) if own is not None else {})
+    return dict(declared) | (own.given() if own is not None else {})
 
 
 def _circuit(spec: ConnectorSpec | None, own: Block | None) -> CircuitBreakerConfig | None:

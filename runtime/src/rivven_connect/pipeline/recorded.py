@@ -12,7 +12,7 @@ from rivven_connect._redaction import redact
 MOST_SERIES = 1_000
 """Series that are kept; what would make more of them is not recorded."""
 
-_NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_]")
+_NOT_IN_NAMES = r"[^A-Za-z0-9_]"
 
 _Key = tuple[tuple[str, str], ...]
 Series = list[tuple[dict[str, str], tuple[int, float]]]
@@ -68,5 +68,5 @@ class RecordedMetrics:
 
 def _legal(name: str) -> str:
     """Return the nearest name that Prometheus accepts; what it replaces may be part of a secret."""
-    found = _NOT_IN_NAMES.sub("_", redact(name))
+    found = re.sub(_NOT_IN_NAMES, "_", redact(name))
     return f"_{found}" if found[:1].isdigit() or not found else found

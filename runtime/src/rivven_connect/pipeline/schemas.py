@@ -13,7 +13,6 @@ from rivven_connect._errors import PipelineError
 from rivven_connect._events import EventType, SourceEvent
 from rivven_connect._json import UNENCODABLE, Json, JsonObject, decode_json, encode_json
 from rivven_connect.pipeline.plan import SourcePlan
-from rivven_connect.pipeline.schema_change import compare
 
 _log = logging.getLogger("rivven_connect.source")
 
@@ -93,6 +92,8 @@ class StreamSchemas:
             found = Stream(name=event.stream, namespace=event.namespace, json_schema=schema)
             self._chosen[name] = ConfiguredStream.from_stream(found)
             return self._now()
+        from rivven_connect.pipeline.schema_change import compare  # noqa: PLC0415  # rarely
+
         changes = compare(known.stream.json_schema, schema)
         if not changes:
             return None

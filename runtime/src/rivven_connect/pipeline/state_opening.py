@@ -9,7 +9,6 @@ from pathlib import Path
 
 from rivven_connect.pipeline.backups import back_up
 from rivven_connect.pipeline.marker import Marker
-from rivven_connect.pipeline.migrations import check_version_1, migrate
 from rivven_connect.pipeline.state_check import check_content, is_blank, schema_version
 from rivven_connect.pipeline.state_files import StateRefused, choose_journal, connect
 from rivven_connect.pipeline.state_rows import transaction
@@ -59,6 +58,8 @@ def _prepared(
 def _migrate(
     connection: sqlite3.Connection, path: Path, pipeline: str, marker: Marker | None
 ) -> None:
+    from rivven_connect.pipeline.migrations import check_version_1, migrate  # noqa: PLC0415  # once
+
     old = check_version_1(connection)
     if old.pipeline != pipeline:
         raise StateRefused("belongs to another pipeline")
