@@ -32,6 +32,8 @@ OF_SERVICES = (
 """Connectors whose tests start servers; of these, the quick run has the configs alone."""
 SLOW_MODULES = (
     "test_arrow",
+    "test_cli_test",
+    "test_dlq_commands",
     "test_hostile_rows",
     "test_http_delivery",
     "test_http_hostile",
@@ -39,8 +41,16 @@ SLOW_MODULES = (
     "test_import_hostile",
     "test_import_meaning",
     "test_limits",
+    "test_monitoring",
+    "test_monitoring_stall",
+    "test_status",
 )
 SLOW_TESTS = (
+    "test_a_given_manifest_is_copied_and_its_hooks_are_stubs",
+    "test_a_table_has_a_bound_and_the_record_beyond_it_fails",
+    "test_scaffolding_touches_no_network_and_starts_no_version_control",
+    "test_the_next_commands_can_be_pasted",
+    "test_what_was_imported_becomes_a_green_project",
     "test_f35_a_reader_that_is_held_up_is_not_dropped_by_the_server",
     "test_from_every_state_of_a_snapshot_reading_goes_on",
     "test_f12_a_restart_of_the_server_in_mid_read_loses_nothing",

@@ -195,9 +195,8 @@ DELIVERY_BUGS = (
         "tie skip",
         "the cursor is exclusive: records tied with the last one are skipped",
         f"{RUNTIME}/_cursor.py",
-        "            if record.get(field) != self.first\n"
-        "            or _key(self._primary_key(record)) not in self._repeats\n",
-        "            if record.get(field) != self.first\n",
+        "        return is_there and _key(self._primary_key(record)) in self._repeats\n",
+        "        return is_there\n",
         (SIMULATION,),
     ),
     _in_pipeline(

@@ -411,7 +411,7 @@ def test_columns_resume_at_ties_without_repeats(
         assert taken.ids() == list(range(end)), kind
     texts = [row["at"] for row in to_rows(full)]
     assert given == [None, texts[2], texts[8], texts[11]]
-    assert saved_state(plan)["s"] == {"cursor": texts[11], "seen": [[11]]}
+    assert saved_state(plan)["s"].items() >= {"cursor": texts[11], "seen": [[11]]}.items()
     assert "went down" not in caplog.text
 
 
@@ -463,7 +463,8 @@ def test_a_cursor_says_the_same_of_columns_and_of_rows(
 
 
 def test_a_resumed_batch_without_ties_stays_untouched(tmp_path: Path) -> None:
-    full = pa.record_batch({"id": range(8), "at": pa.array(range(8), pa.int64())})
+    large = pa.array(["x" * 1000] * 8)
+    full = pa.record_batch({"id": range(8), "at": pa.array(range(8), pa.int64()), "large": large})
     known = [full.slice(0, 4)]
     wide: list[list[str]] = []
 
@@ -477,12 +478,26 @@ def test_a_resumed_batch_without_ties_stays_untouched(tmp_path: Path) -> None:
     sink, taken = make_taker("arrow")
     plan = simple_plan(tmp_path, hooked(read), sink, SIMPLE + QUICK)
     run_plan(plan)
-    known[0] = full.append_column("large", pa.array(["x" * 1000] * 8))
+    known[0] = full
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("rivven_connect._arrow.to_rows", watched)
         run_plan(plan)
     assert taken.ids() == list(range(8))
     assert {"id", "at"} == {name for names in wide[:1] for name in names}
+
+
+def test_a_row_of_columns_that_changed_at_the_cursor_comes_again(tmp_path: Path) -> None:
+    texts = [["a", "b", "c"], ["a", "b", "changed"], ["a", "b", "changed"]]
+    sink, taken = make_taker("arrow")
+
+    def read(cursor: Any) -> Iterator[pa.RecordBatch]:
+        at = pa.array([1, 2, 2], pa.int64())
+        yield from_cursor(pa.record_batch({"id": range(3), "at": at, "text": texts.pop(0)}), cursor)
+
+    plan = simple_plan(tmp_path, hooked(read), sink, SIMPLE + QUICK)
+    for _ in range(3):
+        run_plan(plan)
+    assert taken.ids() == [0, 1, 2, 2]
 
 
 def test_rows_become_columns_by_the_schema_that_holds_now(tmp_path: Path) -> None:

@@ -200,6 +200,23 @@ def test_a_late_record_at_the_cursor_is_delivered() -> None:
     assert ids(run(source, {"s": {"cursor": 5, "seen": [[1]]}})) == [2]
 
 
+@pytest.mark.parametrize("order", ["ascending", "unordered"])
+def test_a_record_that_changed_within_one_tick_of_its_clock_comes_again(order: str) -> None:
+    rows = [{"id": 1, "t": 5, "v": "a", "w": 1}, {"id": 2, "t": 5, "v": "b", "w": 2}]
+    source = make(lambda _: iter(rows), **(KEYED | {"cursor_order": order}))
+    (state,) = states(run(source))
+    state.pop("complete", None)
+    rows[0] = {"w": 1, "v": "a", "t": 5, "id": 1}  # the same, in another order
+    rows[1] = {"id": 2, "t": 5, "v": "changed", "w": 2}
+    items = run(source, {"s": state})
+    assert ids(items) == [2]
+    (now,) = states(items)
+    now.pop("complete", None)
+    assert ids(run(source, {"s": now})) == [], "what it is now is known as well"
+    del state["versions"]
+    assert ids(run(source, {"s": state})) == [], "a state from before knows the keys alone"
+
+
 def test_a_state_stays_small_however_many_records_are_tied(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -227,13 +244,15 @@ def test_an_ascending_stream_that_goes_down_becomes_unordered(
     assert ids(items) == [1, 2, 3]
     assert "went down" in caplog.text
     assert states(items)[2] == {"unordered": True}, "back to where the sync began"
-    assert states(items)[-1] == {"complete": 1, "cursor": 9, "seen": [[2]], "unordered": True}
+    wanted = {"complete": 1, "cursor": 9, "seen": [[2]], "unordered": True}
+    assert states(items)[-1].items() >= wanted.items()
 
 
 def test_an_unordered_stream_moves_only_at_its_end() -> None:
     rows = [{"id": 1, "t": 3}, {"id": 2, "t": 1}]
     source = make(lambda _: ([r] for r in rows), **(KEYED | {"cursor_order": "unordered"}))
-    assert states(run(source)) == [{"complete": 1, "cursor": 3, "seen": [[1]]}]
+    (state,) = states(run(source))
+    assert state.items() >= {"complete": 1, "cursor": 3, "seen": [[1]]}.items()
 
 
 def test_a_finished_stream_is_not_read_again_in_the_same_sync() -> None:

@@ -303,7 +303,8 @@ def test_streams_that_were_found_resume_at_their_cursor_without_repeating_ties(
     plan = simple_plan(tmp_path, found(rows), sink, with_keys("concurrency: 2"))
     run_plan(plan)
     assert len(sunk.durable) == 16
-    assert saved_state(plan)["n.a"] == {"cursor": 2, "seen": [[6], [7]], "cursor_field": "at"}
+    wanted = {"cursor": 2, "seen": [[6], [7]], "cursor_field": "at"}
+    assert saved_state(plan)["n.a"].items() >= wanted.items()
     rows["a"].append({"id": 8, "at": 2})
     sunk.durable.clear()
     run_plan(plan)

@@ -1,26 +1,33 @@
 """Follows the cursor of one stream: where to begin, what was seen there, what to save.
 
 Rules (contracts.md, "Source"): the cursor is inclusive; records that were already delivered at it
-are dropped by primary key; `ascending` is checked once per chunk, and a stream that goes down loses
-its resume points inside a sync.
+are dropped, by primary key and as long as they are what they were; `ascending` is checked once per
+chunk, and a stream that goes down loses its resume points inside a sync.
 """
 
 from __future__ import annotations
 
 import bisect
+import hashlib
 import logging
 import operator
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
+
 from rivven_connect._errors import ConnectorError
-from rivven_connect._json import Json, JsonObject
+from rivven_connect._json import UNENCODABLE, Json, JsonObject
 from rivven_connect._streams import StreamSpec, value_at
 
 _log = logging.getLogger("rivven_connect.read")
 
-CURSOR, SEEN, PAGED = "cursor", "seen", "paged"
+CURSOR, SEEN, VERSIONS, PAGED = "cursor", "seen", "versions", "paged"
 COMPLETE, UNORDERED = "complete", "unordered"
+
+_DIGEST_BYTES = 6
+
+_sorted = msgspec.json.Encoder(order="sorted").encode
 
 MOST_TIES = 10_000
 """Records at one cursor value that a state names; of more, those at the value are repeated."""
@@ -29,9 +36,10 @@ MOST_TIES = 10_000
 class CursorTracker:
     """The cursor of one stream in one sync.
 
-    The state is `{"cursor": value, "seen": [primary keys at it]}`; of a page's token,
-    `{"cursor": token, "paged": true}`. `complete` holds the number of the sync that a stream
-    without resume points has finished, `unordered` that the stream went down once.
+    The state is `{"cursor": value, "seen": [primary keys at it], "versions": [digests of those
+    records]}`; of a page's token, `{"cursor": token, "paged": true}`. `complete` holds the number of
+    the sync that a stream without resume points has finished, `unordered` that the stream went down
+    once. A key without a version, in a state from elsewhere, stands for whatever its record is.
     """
 
     def __init__(self, spec: StreamSpec[Any], start: JsonObject, *, incremental: bool) -> None:
@@ -40,7 +48,9 @@ class CursorTracker:
         self._incremental = incremental
         resumes = incremental or COMPLETE not in start
         self._seen: list[Json] = list(start.get(SEEN, [])) if incremental else []
-        self._repeats = {_key(key) for key in self._seen}
+        versions: list[str] = list(start.get(VERSIONS, []))[: len(self._seen)]
+        self._versions = versions + [""] * (len(self._seen) - len(versions))
+        self._repeats = dict(zip(map(_key, self._seen), self._versions, strict=True))
         self._too_many = False
         self._paged = bool(start.get(PAGED))
         self._ascends = (
@@ -61,13 +71,7 @@ class CursorTracker:
         """Drop what an earlier run delivered at the very cursor that this one started from."""
         if not self._repeats:
             return records
-        field = self._spec.cursor or ""
-        return [
-            record
-            for record in records
-            if record.get(field) != self.first
-            or _key(self._primary_key(record)) not in self._repeats
-        ]
+        return [one for one in records if not (self._may_be_repeat(one) and self._is_repeat(one))]
 
     def without_repeated_rows(self, batch: Any) -> Any:
         """Drop the same from an Arrow batch."""
@@ -75,12 +79,24 @@ class CursorTracker:
             return batch
         from rivven_connect._arrow import to_rows  # noqa: PLC0415  # only who has Arrow needs it
 
-        rows = to_rows(self._told(batch))
-        kept = set(map(id, self.without_repeats(rows)))
-        wanted = [index for index, row in enumerate(rows) if id(row) in kept]
-        if len(wanted) == len(rows):
+        wanted = [
+            index
+            for index, row in enumerate(to_rows(self._told(batch)))
+            if not (self._may_be_repeat(row) and self._is_repeat(to_rows(batch.slice(index, 1))[0]))
+        ]
+        if len(wanted) == len(batch):
             return batch
         return batch.take(wanted) if wanted else batch.slice(0, 0)
+
+    def _may_be_repeat(self, record: Any) -> bool:
+        """Whether a record is one that was delivered, by cursor and primary key."""
+        is_there = record.get(self._spec.cursor or "") == self.first
+        return is_there and _key(self._primary_key(record)) in self._repeats
+
+    def _is_repeat(self, record: Any) -> bool:
+        """Whether such a record has not changed since: it may have, within one tick of its clock."""
+        known = self._repeats[_key(self._primary_key(record))]
+        return known in ("", _version(record))
 
     def advance_columns(self, batch: Any) -> JsonObject | None:
         """Follow the cursor through an Arrow batch, as `advance` does through records."""
@@ -88,11 +104,10 @@ class CursorTracker:
             return None
         from rivven_connect._arrow import milestones, to_rows, value_of_text  # noqa: PLC0415  # only who has Arrow
 
-        told = self._told(batch)
         field = self._spec.cursor or ""
-        self._value = value_of_text(told, field)
-        few = milestones(told, field, ascending=self._ascends)
-        return self.advance(to_rows(told) if few is None else few)
+        self._value = value_of_text(batch, field)
+        few = milestones(batch, field, ascending=self._ascends)
+        return self.advance(to_rows(batch) if few is None else few)
 
     def _told(self, batch: Any) -> Any:
         """Return the columns of an Arrow batch that cursor and keys are in: rows of all cost more."""
@@ -109,7 +124,8 @@ class CursorTracker:
 
         A token is no value of the cursor field, and is never compared with one.
         """
-        self._cursor, self._seen, self._paged = token, [], True
+        self._cursor, self._paged = token, True
+        self._forget_ties()
         return {CURSOR: token, PAGED: True} if self._incremental else {CURSOR: token}
 
     def advance(self, records: list[Any]) -> JsonObject | None:
@@ -147,7 +163,8 @@ class CursorTracker:
         return final
 
     def _state(self) -> JsonObject:
-        return {CURSOR: self._cursor, SEEN: list(self._seen)}
+        found = {CURSOR: self._cursor, SEEN: list(self._seen)}
+        return found | {VERSIONS: list(self._versions)} if any(self._versions) else found
 
     def _verify_order(self, values: list[Any]) -> JsonObject | None:
         """Check `cursor_order: ascending`; return the state to go back to if it does not hold."""
@@ -174,7 +191,8 @@ class CursorTracker:
             return
         highest = max(present, key=self._value)
         if self._cursor is None or self._of(highest) > self._of(self._cursor):
-            self._cursor, self._seen, self._too_many = highest, [], False
+            self._cursor, self._too_many = highest, False
+            self._forget_ties()
             if self._ascends:
                 self._repeats.clear()  # they are behind
         elif self._of(highest) < self._of(self._cursor):
@@ -182,11 +200,13 @@ class CursorTracker:
         if self._spec.primary_key and not self._too_many:
             of = self._of(highest)
             first = bisect.bisect_left(values, of, key=self._value) if self._ascends else 0
-            self._seen += [
-                self._primary_key(record)
+            ties = [
+                record
                 for value, record in zip(values[first:], records[first:], strict=True)
                 if value == highest
             ]
+            self._seen += map(self._primary_key, ties)
+            self._versions += map(_version, ties)
             self._bound_ties()
 
     def _of(self, value: Any) -> Any:
@@ -196,13 +216,17 @@ class CursorTracker:
     def _bound_ties(self) -> None:
         """Keep the state small: a state that named every tie would be written once per chunk."""
         if len(self._seen) > MOST_TIES:
-            self._seen, self._too_many = [], True
+            self._forget_ties()
+            self._too_many = True
             _log.warning(
                 "stream %s has more than %s records at one %s: a restart there repeats them",
                 self._spec.name,
                 MOST_TIES,
                 self._spec.cursor,
             )
+
+    def _forget_ties(self) -> None:
+        self._seen, self._versions = [], []
 
     def _primary_key(self, record: Any) -> Json:
         return [value_at(record, path) for path in self._spec.primary_key]
@@ -211,6 +235,15 @@ class CursorTracker:
 def _key(primary_key: Json) -> str:
     """Return a hashable form of a key that may hold any JSON."""
     return repr(primary_key)
+
+
+def _version(record: Any) -> str:
+    """Return a digest of a record, the same for equal ones; empty where a record is not JSON."""
+    try:
+        raw = _sorted(record)
+    except UNENCODABLE:
+        return ""
+    return hashlib.blake2b(raw, digest_size=_DIGEST_BYTES).hexdigest()
 
 
 def _values(records: list[Any], field: str | None) -> list[Any]:

@@ -228,7 +228,8 @@ def test_new_rows_are_found_by_their_number(shop: Shop) -> None:
     shop.run("CREATE TABLE t (id INTEGER PRIMARY KEY, x)", "INSERT INTO t VALUES (1, 1), (5, 5)")
     first = shop.read(table)
     assert first.ids() == [1, 5]
-    assert first.state["t"] == {"cursor": 5, "cursor_field": "id", "seen": [[5]]}
+    wanted = {"cursor": 5, "cursor_field": "id", "seen": [[5]]}
+    assert first.state["t"].items() >= wanted.items()
     shop.run("INSERT INTO t VALUES (2, 2), (6, 6), (9, 9)")
     assert shop.read(table, state=first.state).ids() == [6, 9]
     assert shop.read(table, mode=SyncMode.FULL_REFRESH).ids() == [1, 2, 5, 6, 9]

@@ -116,4 +116,4 @@ class Committer:
     async def close(self) -> None:
         """Wait for what is being written; a cancelled caller does not stop it."""
         await self._calls.run(lambda: None)
-        self._thread.shutdown(wait=False)
+        self._thread.shutdown()
