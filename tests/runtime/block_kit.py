@@ -11,7 +11,7 @@ from engine_kit import EmptyConfig, Limits, ReadScript, saved
 
 from rivven_connect._batch import BatchConfig, EventBatch, Item
 from rivven_connect._events import SourceEvent
-from rivven_connect._sink import BatchForm, BatchSink, WriteResult
+from rivven_connect._sink import BatchForm, BatchSink, JsonForm, WriteResult
 from rivven_connect._spec import ConnectorKind, ConnectorSpec
 from rivven_connect._state import State
 
@@ -41,6 +41,7 @@ def make_taker(
     limits: BatchConfig = Limits,
     refuse: Callable[[Any], bool] = lambda _data: False,
     flush: Callable[[int], Exception | None] = lambda _count: None,
+    asks: JsonForm = JsonForm(),  # noqa: B008  # immutable
     **spec: Any,
 ) -> tuple[type[BatchSink[EmptyConfig]], Taken]:
     """Return a sink class that takes whole batches, and what it took.
@@ -54,6 +55,7 @@ def make_taker(
     class Taker(BatchSink[EmptyConfig]):
         config_type = EmptyConfig
         takes = form
+        json_form = asks
 
         @classmethod
         def spec(cls) -> ConnectorSpec:
@@ -72,6 +74,8 @@ def make_taker(
             if found := script(batches, calls[0] - 1):
                 return found
             rows = [row for one in batches for row in _rows(one, form)]
+            for one in batches if form == "json" else ():
+                _compare(one, asks)
             taken.whole += batches
             taken.buffered += rows
             result = WriteResult()
@@ -100,6 +104,17 @@ def make_taker(
             taken.buffered.clear()
 
     return Taker, taken
+
+
+def _compare(batch: EventBatch, asks: JsonForm) -> None:
+    """Hold what a sink asks of a batch against the batch's lines."""
+    decode = msgspec.json.Decoder().decode_lines
+    rows = decode(batch.lines())
+    if size := asks.group:
+        parts = [decode(group) for group in batch.line_groups(size)]
+        assert parts == [rows[start : start + size] for start in range(0, len(rows), size)]
+    for field in asks.fields.get(batch.full_name(), ()):
+        assert batch.values(field) == [row.get(field) for row in rows]
 
 
 def _rows(batch: EventBatch, form: BatchForm) -> list[Any]:

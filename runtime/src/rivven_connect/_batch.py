@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import operator
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar, runtime_checkable
 
@@ -78,6 +79,19 @@ class EventBatch:
             TypeError: a record has no JSON form; likewise ValueError and RecursionError.
         """
         return encode_lines(self.rows())
+
+    def line_groups(self, size: int) -> list[bytes]:
+        """Return the records as JSON Lines, `size` of them together; the last group may be smaller."""
+        lines = self.lines().splitlines(keepends=True)
+        return [b"".join(lines[start : start + size]) for start in range(0, len(lines), size)]
+
+    def values(self, field: str) -> list[Json]:
+        """Return what each record has in a field: None where it has none."""
+        rows = self.rows()
+        try:
+            return list(map(operator.itemgetter(field), rows))
+        except (KeyError, TypeError, IndexError):
+            return [one.get(field) if isinstance(one, Mapping) else None for one in rows]
 
     def events(self) -> Iterator[SourceEvent]:
         """Yield the events one by one; the last one carries the batch's state."""

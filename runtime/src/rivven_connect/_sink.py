@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import Any, ClassVar, Literal, TypeAlias, TypeGuard, TypeVar
 
 import msgspec
@@ -22,6 +22,25 @@ ConfigT = TypeVar("ConfigT", bound=ConfigModel)
 
 BatchForm: TypeAlias = Literal["rows", "json", "arrow"]
 """How a sink takes whole batches: as they are, as JSON Lines, or as Arrow batches."""
+
+
+class JsonForm(msgspec.Struct, frozen=True):
+    """What a sink that takes `json` asks its batches for: cheap then, and possible without."""
+
+    group: int = 0
+    """How many records `EventBatch.line_groups` is to return together; 0 if it is not asked."""
+    fields: Mapping[str, Collection[str]] = msgspec.field(default_factory=dict)
+    """Fields that `EventBatch.values` is asked for, by the stream's full name."""
+
+    @classmethod
+    def of_all(cls, forms: Sequence[JsonForm]) -> JsonForm:
+        """Return one form for several sinks; lines are in no groups where these differ."""
+        fields: dict[str, set[str]] = {}
+        for form in forms:
+            for name, wanted in form.fields.items():
+                fields.setdefault(name, set()).update(wanted)
+        groups = {form.group for form in forms}
+        return cls(groups.pop() if len(groups) == 1 else 0, fields)
 
 
 class FailedEvent(msgspec.Struct, frozen=True):
@@ -156,6 +175,9 @@ class BatchSink(Sink[ConfigT]):
       all sinks; the records themselves may be gone (`records` is None).
     - `arrow`: every `records` is a `pyarrow.RecordBatch`; rows are converted by their stream's schema.
     """
+
+    json_form: JsonForm = JsonForm()
+    """How the lines are made for a sink that takes `json`; `open` and `prepare` may still choose."""
 
     async def write_batches(self, config: ConfigT, batches: Sequence[EventBatch]) -> WriteResult:
         """Write whole batches; the fast form of `write_batch`, which it calls by default.

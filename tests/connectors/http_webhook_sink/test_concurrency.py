@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import datetime
+import math
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -142,9 +144,9 @@ def of_rows(catalog: ConfiguredCatalog, *batches: EventBatch) -> Any:
     return reader.of_batches(batches)
 
 
-def test_keys_are_read_from_the_json_without_decoding_records() -> None:
-    batch = EventBatch("orders", [{"id": 1, "a": {"id": 9}}, {"id": "1"}, {"b": 2}, {"id": None}])
-    assert of_rows(catalog_of(["id"]), batch) == [1, "1", None, None]
+def test_keys_are_read_from_the_records_of_a_batch() -> None:
+    rows = [{"id": 1, "a": {"id": 9}}, {"id": "1"}, {"b": 2}, {"id": None}, "text"]
+    assert of_rows(catalog_of(["id"]), EventBatch("orders", rows)) == [1, "1", None, None, None]
     several = EventBatch("orders", [{"a": 1, "b": "x"}, {"b": "x"}])
     assert of_rows(catalog_of(["a"], ["b"]), several) == [(1, "x"), (None, "x")]
 
@@ -165,11 +167,12 @@ def test_keys_of_several_streams_are_different_things() -> None:
     "batch",
     [
         EventBatch("orders", [{"id": [1]}]),
-        EventBatch("orders", ["text"]),
+        EventBatch("orders", [{"id": datetime.date(2026, 1, 2)}]),
+        EventBatch("orders", [{"id": 1}, {"id": math.nan}]),
         EventBatch("orders", [{"id": 1}], event_types=["delete"]),  # type: ignore[list-item]  # as JSON has it
     ],
 )
-def test_what_the_json_does_not_say_its_events_say(batch: EventBatch) -> None:
+def test_what_a_batch_does_not_say_its_events_say(batch: EventBatch) -> None:
     assert of_rows(catalog_of(["id"]), batch) is None
 
 

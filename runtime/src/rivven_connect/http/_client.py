@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import logging
 from collections.abc import Container, Mapping
 from typing import TYPE_CHECKING, Final, Literal, Self
 
 import msgspec
+import msgspec.structs
 
 from rivven_connect._errors import ConnectorError, ErrorKind, FatalError, RetryableError
 from rivven_connect.http._body import ACCEPTED_ENCODINGS, excerpt, read_body, read_start
@@ -102,8 +102,9 @@ class HttpClient:
         self._tokens = None if isinstance(auth, Mapping) else auth
         self._headers = merged_headers(_DEFAULT_HEADERS, headers or {}, fixed)
         self._query = revealed(query or {})
-        self._exchange = _session.exchange
-        self._session = _session.open_session(self._limits, verify_tls=verify_tls, ca_file=ca_file)
+        self._session = _session.Session(
+            self._limits, self._headers, verify_tls=verify_tls, ca_file=ca_file
+        )
         if not verify_tls:
             _log.warning("certificates of %s are not verified", self._base.origin())
 
@@ -182,7 +183,7 @@ class HttpClient:
             outcome = await self._send(request, accept, wants_body=wants_body)
             if isinstance(outcome, HttpResponse):
                 return outcome
-            request = dataclasses.replace(request, url=self._complete(outcome))
+            request = msgspec.structs.replace(request, url=self._complete(outcome))
         raise ConnectorError.configuration(
             f"{request.where}: more than {self._limits.max_redirects} redirects"
         )
@@ -198,16 +199,22 @@ class HttpClient:
         started = loop.time()
         status: int | str = "no answer"
         received = 0
-        try:
-            async with self._exchange(self._session, request) as answer:
-                status = answer.status
-                if status in accept:
+
+        async def read(answer: aiohttp.ClientResponse) -> HttpResponse | URL:
+            nonlocal status, received
+            status = answer.status
+            if status in accept:
+                content = b""
+                if wants_body or not answer.content.at_eof():
                     content, received = await self._body(answer, request, wants_body=wants_body)
-                    return HttpResponse(status, answer.headers.copy(), content, str(request.url))
-                keeps_meaning = request.method in {"GET", "HEAD"} or status in _KEEPS_METHOD
-                if self._follows and status in _REDIRECTS and keeps_meaning:
-                    return _redirected(answer, request)
-                raise await _refusal(answer, request)
+                return HttpResponse(status, answer.headers, content, str(request.url))
+            keeps_meaning = request.method in {"GET", "HEAD"} or status in _KEEPS_METHOD
+            if self._follows and status in _REDIRECTS and keeps_meaning:
+                return _redirected(answer, request)
+            raise await _refusal(answer, request)
+
+        try:
+            return await self._session.exchange(request, read)
         finally:
             if _log.isEnabledFor(logging.DEBUG):  # the text costs more than the rest of a request
                 _log.debug(

@@ -75,8 +75,7 @@ class HttpResponse:
         return f", but {escape_text(said, limit=60)}" if said and "json" not in said.lower() else ""
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class Request(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """One message to send; `deadline` is in the loop's time."""
 
     method: str

@@ -6,85 +6,118 @@ Its exceptions are mapped here and nowhere else. They hold URLs and headers, hen
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import socket
 import ssl
-from collections.abc import AsyncIterator, Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import aiohttp
 
 from rivven_connect._errors import ConnectorError
 from rivven_connect._network import NotPublicError, require_allowed
 from rivven_connect._problems import escape_text
+from rivven_connect.http._deadlines import Deadlines
 
 if TYPE_CHECKING:
     from rivven_connect.http._client import HttpLimits
     from rivven_connect.http._message import Request
 
+T = TypeVar("T")
 
-def open_session(
-    limits: HttpLimits, *, verify_tls: bool, ca_file: str | None
-) -> aiohttp.ClientSession:
-    """Return a session that keeps connections and nothing else, and takes nothing from the environment."""
-    connector = aiohttp.TCPConnector(
-        limit=limits.max_connections,
-        keepalive_timeout=limits.keepalive_ms / 1000,
-        ssl=_trust(ca_file) if verify_tls else False,
-        socket_factory=_allowed_socket,
-    )
-    return aiohttp.ClientSession(
-        connector=connector,
-        cookie_jar=aiohttp.DummyCookieJar(),
-        auto_decompress=False,
-        trust_env=False,
-        max_line_size=limits.max_header_line_bytes,
-        max_field_size=limits.max_header_line_bytes,
-        max_headers=limits.max_headers,
-        timeout=aiohttp.ClientTimeout(
-            total=None,
-            sock_connect=limits.connect_timeout_ms / 1000,
-            sock_read=limits.read_timeout_ms / 1000,
-        ),
-    )
+_READ_BYTES = 64 * 1024
 
 
-@contextlib.asynccontextmanager
-async def exchange(
-    session: aiohttp.ClientSession, request: Request
-) -> AsyncIterator[aiohttp.ClientResponse]:
-    """Send one request and yield its answer, whose body is read inside the block.
+class Session:
+    """Keeps connections and nothing else, and takes nothing from the environment."""
 
-    Raises:
-        ConnectorError: there is no whole answer before the deadline, or none may be had.
+    def __init__(
+        self,
+        limits: HttpLimits,
+        headers: Mapping[str, str],
+        *,
+        verify_tls: bool,
+        ca_file: str | None,
+    ) -> None:
+        connector = aiohttp.TCPConnector(
+            limit=limits.max_connections,
+            keepalive_timeout=limits.keepalive_ms / 1000,
+            ssl=_trust(ca_file) if verify_tls else False,
+            socket_factory=_allowed_socket,
+        )
+        self._session = aiohttp.ClientSession(
+            connector=connector,
+            headers=headers,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+            trust_env=False,
+            max_line_size=limits.max_header_line_bytes,
+            max_field_size=limits.max_header_line_bytes,
+            max_headers=limits.max_headers,
+        )
+        self._headers = headers
+        self._longest_silence_s = limits.read_timeout_ms / 1000
+        connecting_s = limits.connect_timeout_ms / 1000
+        self._listening = aiohttp.ClientTimeout(
+            sock_connect=connecting_s, sock_read=self._longest_silence_s
+        )
+        self._bounded = aiohttp.ClientTimeout(sock_connect=connecting_s)
+        self._deadlines = Deadlines()
+
+    async def close(self) -> None:
+        """Close all connections; may be repeated."""
+        self._deadlines.close()
+        await self._session.close()
+
+    async def exchange(
+        self, request: Request, read: Callable[[aiohttp.ClientResponse], Awaitable[T]]
+    ) -> T:
+        """Send one request and return what `read` makes of its answer, whose body it reads.
+
+        Raises:
+            ConnectorError: there is no whole answer before the deadline, or none may be had.
+        """
+        left_s = request.deadline - asyncio.get_running_loop().time()
+        # No silence outlasts a deadline before its end: three timers less.
+        is_bounded = left_s <= self._longest_silence_s
+        try:
+            with self._deadlines.until(request.deadline):
+                async with self._session.request(
+                    request.method,
+                    request.url,
+                    # Those of the session need not be put together again.
+                    headers=None if request.headers is self._headers else request.headers,
+                    data=request.body,
+                    allow_redirects=False,
+                    timeout=self._bounded if is_bounded else self._listening,
+                ) as answer:
+                    try:
+                        return await read(answer)
+                    finally:
+                        # Reusing the connection would mean to read what is left of the body first.
+                        if not answer.content.at_eof():
+                            answer.close()
+        except (TimeoutError, aiohttp.ClientError, OSError) as error:
+            raise _connector_error(error, request.where) from None
+
+
+class _Socket(socket.socket):
+    """Reads 64 KiB at once.
+
+    asyncio asks for 256 KiB, however short the answer is, and a run has blocks of that size come and
+    go with pages of their own.
     """
-    try:
-        async with (
-            asyncio.timeout_at(request.deadline),
-            session.request(
-                request.method,
-                request.url,
-                headers=request.headers,
-                data=request.body,
-                allow_redirects=False,
-            ) as answer,
-        ):
-            try:
-                yield answer
-            finally:
-                # Reusing the connection would mean to read what is left of the body first.
-                if not answer.content.at_eof():
-                    answer.close()
-    except (TimeoutError, aiohttp.ClientError, OSError) as error:
-        raise _connector_error(error, request.where) from None
+
+    def recv(self, size: int, flags: int = 0, /) -> bytes:
+        """Return what has arrived, of that size at most."""
+        return super().recv(min(size, _READ_BYTES), flags)
 
 
 def _allowed_socket(address: tuple[Any, ...]) -> socket.socket:
     """Return a socket for the very address that it will be connected to, if policy allows it."""
     family, kind, protocol, _, target = address
     require_allowed(target[0])
-    return socket.socket(family, kind, protocol)
+    return _Socket(family, kind, protocol)
 
 
 def _trust(ca_file: str | None) -> ssl.SSLContext | bool:

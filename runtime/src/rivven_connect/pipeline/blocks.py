@@ -19,6 +19,7 @@ import msgspec.structs
 from rivven_connect._batch import BatchConfig, EventBatch
 from rivven_connect._events import EventType, SourceEvent
 from rivven_connect._json import UNENCODABLE, Json, decode_lines, encode_lines
+from rivven_connect._sink import JsonForm
 from rivven_connect.pipeline.store import StateKey
 
 RECORD_OVERHEAD = 512
@@ -61,11 +62,21 @@ class HeldBatch(EventBatch):
 
 
 class EncodedBatch(EventBatch):
-    """Rows that are also, or only, kept as JSON Lines; then `records` is None."""
+    """Rows that are also, or only, kept as JSON Lines; then `records` is None.
 
-    __slots__ = ("_count", "_lines")
+    `form` is how sinks ask for the lines; the values of its fields are kept where rows are not.
+    """
 
-    def __init__(self, batch: EventBatch, lines: bytes, *, keep: bool = False) -> None:
+    __slots__ = ("_count", "_group", "_groups", "_values")
+
+    def __init__(
+        self,
+        batch: EventBatch,
+        groups: list[bytes],
+        *,
+        keep: bool = False,
+        form: JsonForm = JsonForm(),  # noqa: B008  # immutable
+    ) -> None:
         super().__init__(
             stream=batch.stream,
             namespace=batch.namespace,
@@ -74,18 +85,30 @@ class EncodedBatch(EventBatch):
             **batch.columns(),
         )
         self._count = len(batch)
-        self._lines = lines
+        self._groups = groups
+        self._group = form.group
+        fields = () if keep else form.fields.get(batch.full_name(), ())
+        self._values = {field: batch.values(field) for field in fields}
 
     def __len__(self) -> int:
         return self._count
 
     def rows(self) -> list[Json]:
         """Return the records, decoded anew where only the lines are kept."""
-        return decode_lines(self._lines) if self.records is None else super().rows()
+        return decode_lines(self.lines()) if self.records is None else super().rows()
 
     def lines(self) -> bytes:
         """Return the records as JSON Lines."""
-        return self._lines
+        return self._groups[0] if len(self._groups) == 1 else b"".join(self._groups)
+
+    def line_groups(self, size: int) -> list[bytes]:
+        """Return the lines as they were encoded, if that was in groups of this size."""
+        return self._groups if size == self._group else super().line_groups(size)
+
+    def values(self, field: str) -> list[Json]:
+        """Return what each record has in a field, decoded anew where it is not kept."""
+        kept = self._values.get(field)
+        return super().values(field) if kept is None else kept
 
 
 class Block(msgspec.Struct, eq=False):
@@ -124,7 +147,7 @@ class Block(msgspec.Struct, eq=False):
             return self
         rows = self.batch.rows()
         lines = encode_lines(rows)
-        batch = EncodedBatch(with_records(self.batch, rows), lines, keep=True)
+        batch = EncodedBatch(with_records(self.batch, rows), [lines], keep=True)
         return Block(self.key, batch, len(lines) - len(rows))
 
     def events(self) -> list[SourceEvent]:

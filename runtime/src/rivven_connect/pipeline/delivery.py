@@ -12,7 +12,7 @@ from rivven_connect._batch import BatchConfig
 from rivven_connect._catalog import ConfiguredCatalog
 from rivven_connect._failpoints import failpoint
 from rivven_connect._json import JsonObject
-from rivven_connect._sink import BatchForm, Sink, TransactionalSink
+from rivven_connect._sink import BatchForm, BatchSink, JsonForm, Sink, TransactionalSink
 from rivven_connect.pipeline.blocks import (
     Block,
     HeldBatch,
@@ -107,6 +107,11 @@ class SinkRunner:
         if self._chain or not isinstance(self._writer, RecordWriter):
             return "rows"
         return self._writer.form
+
+    @property
+    def json_form(self) -> JsonForm:
+        """How this sink wants JSON."""
+        return self._sink.json_form if isinstance(self._sink, BatchSink) else JsonForm()
 
     @property
     def limits(self) -> BatchConfig:

@@ -6,10 +6,12 @@ import datetime
 import itertools
 from collections.abc import Collection
 
+import msgspec.structs
+
 from rivven_connect._batch import EventBatch
 from rivven_connect._events import SourceEvent
-from rivven_connect._json import encode_lines
-from rivven_connect._sink import BatchForm
+from rivven_connect._json import Json, encode_lines
+from rivven_connect._sink import BatchForm, JsonForm
 from rivven_connect.pipeline.blocks import (
     RECORD_OVERHEAD,
     Block,
@@ -26,13 +28,18 @@ from rivven_connect.pipeline.window import Piece
 class Draft:
     """Gathers one piece after the other; `forms` are those that the source's sinks take.
 
-    Events that come one by one gather too, and become a block when another stream, a state or a
+    `json_form` is how those that take JSON want it. Events that come one by one gather too, and become a block when another stream, a state or a
     block follows.
     """
 
-    def __init__(self, forms: Collection[BatchForm]) -> None:
+    def __init__(
+        self,
+        forms: Collection[BatchForm],
+        json_form: JsonForm = JsonForm(),  # noqa: B008  # immutable
+    ) -> None:
         self._wants_lines = "json" in forms
         self._only_lines = set(forms) == {"json"}
+        self._json_form = json_form
         self.piece = Piece()
         self._loose: list[SourceEvent] = []
         self._loose_key: StateKey = ("", "")
@@ -57,11 +64,12 @@ class Draft:
         """
         if batch.is_columnar():
             return Block(key, batch, batch.records.nbytes)
-        lines = encode_lines(batch.records)
-        size = len(lines) - len(batch)
+        groups = self._line_groups(batch.records)
+        size = sum(map(len, groups)) - len(batch)
         if not self._wants_lines:
             return Block(key, batch, size)
-        return Block(key, EncodedBatch(batch, lines, keep=not self._only_lines), size)
+        encoded = EncodedBatch(batch, groups, keep=not self._only_lines, form=self._json_form)
+        return Block(key, encoded, size)
 
     def blocks_of_events(self, events: list[SourceEvent], key: StateKey) -> list[Block]:
         """Return events as blocks, one for each run of one stream.
@@ -74,9 +82,16 @@ class Draft:
     def _block_of_held(self, batch: HeldBatch, key: StateKey) -> Block:
         lines, size = measured(batch)
         if self._only_lines and batch.is_plain():
-            return Block(key, EncodedBatch(batch, lines), size)
+            form = msgspec.structs.replace(self._json_form, group=0)
+            return Block(key, EncodedBatch(batch, [lines], form=form), size)
         batch.encoded = lines if self._wants_lines else None
         return Block(key, batch, size)
+
+    def _line_groups(self, records: list[Json]) -> list[bytes]:
+        count, size = len(records), self._json_form.group
+        if not 0 < size < count:
+            return [encode_lines(records)]
+        return [encode_lines(records[start : start + size]) for start in range(0, count, size)]
 
     def add(self, block: Block) -> None:
         """Add a block."""

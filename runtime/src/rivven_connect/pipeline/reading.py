@@ -17,7 +17,7 @@ from rivven_connect._events import CONTROLS, EventType, SourceEvent, full_name
 from rivven_connect._failpoints import failpoint
 from rivven_connect._json import UNENCODABLE, Json, encode_json
 from rivven_connect._redaction import redact
-from rivven_connect._sink import BatchForm
+from rivven_connect._sink import BatchForm, JsonForm
 from rivven_connect._state import GLOBAL_STREAM
 from rivven_connect.metric_names import READ_LATENCY_SECONDS
 from rivven_connect.pipeline.blocks import Block, HeldBatch, part_of
@@ -61,6 +61,7 @@ class SourceReader:
         patience: Patience,
         limits: PieceLimits,
         forms: Collection[BatchForm],
+        json_form: JsonForm,
         qualifies: bool,
         make_window: Callable[[Callable[[], None]], Window],
     ) -> None:
@@ -72,7 +73,7 @@ class SourceReader:
         self._patience = patience
         self.window = make_window(self.hand_off)
         self._columnar = "arrow" in forms
-        self._draft = Draft(forms)
+        self._draft = Draft(forms, json_form)
         self._reading = patience.timing(READ_LATENCY_SECONDS)
         self._steps = 0
         self._unpaid = 0

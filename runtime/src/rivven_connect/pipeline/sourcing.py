@@ -14,6 +14,7 @@ from rivven_connect._cancellation import connector_call
 from rivven_connect._catalog import ConfiguredCatalog
 from rivven_connect._failpoints import failpoint
 from rivven_connect._json import JsonObject
+from rivven_connect._sink import JsonForm
 from rivven_connect._source import Source
 from rivven_connect._state import State
 from rivven_connect.pipeline.chain import TransformChain
@@ -184,6 +185,9 @@ class SourceRunner:
             patience=self._patience,
             limits=self._piece_limits(),
             forms={sink.form for sink in self._sinks},
+            json_form=JsonForm.of_all(
+                [sink.json_form for sink in self._sinks if sink.form == "json"]
+            ),
             qualifies=self._qualifies,
             make_window=self._window,
         )

@@ -9,7 +9,7 @@ from collections.abc import Hashable, Iterator, Sequence
 from rivven_connect import ConnectorError, RecordError, RetryableError, SourceEvent
 from rivven_connect.connectors.http_webhook_sink._generated import HttpWebhookSinkConfig
 from rivven_connect.connectors.http_webhook_sink.outcomes import Outcomes
-from rivven_connect.connectors.http_webhook_sink.payload import idempotency_key, join_records
+from rivven_connect.connectors.http_webhook_sink.payload import Lines, Records, idempotency_key
 from rivven_connect.connectors.http_webhook_sink.sending import Sender
 from rivven_connect.connectors.http_webhook_sink.waves import Places, plan_waves
 
@@ -20,7 +20,7 @@ class Load:
 
     places: Sequence[int]
     """Where each stood in the write."""
-    records: Sequence[bytes]
+    records: Records | Lines
     urls: Sequence[str] | None = None
     """Where each goes; None where all go to the one URL."""
     keys: Sequence[Hashable] | None = None
@@ -92,18 +92,13 @@ class Delivery:
     async def _post(self, request: Places) -> int:
         """Send one request; return how many bytes it took."""
         load, config = self._load, self._config
-        if isinstance(request, range):
-            records = load.records[request.start : request.stop]
-        else:
-            records = [load.records[place] for place in request]
         url = load.urls[request[0]] if load.urls is not None else ""
         headers = {}
         if config.idempotency_header:
             key = idempotency_key([load.events[place] for place in request])
             if key is not None:
                 headers[config.idempotency_header] = key
-        body = join_records(records, alone=config.batch_size == 1)
-        return await self._sender.send(url, body, headers)
+        return await self._sender.send(url, load.records.body(request), headers)
 
     def _postpone(self, request: Places, error: RetryableError) -> None:
         self._outcomes.postponed([self._load.places[place] for place in request], error)

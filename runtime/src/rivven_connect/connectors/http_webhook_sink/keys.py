@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from typing import Any, Self, TypeAlias
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from typing import Self, TypeAlias
 
 import msgspec
 
@@ -13,7 +12,8 @@ from rivven_connect import ConfiguredCatalog, EventBatch, Json, SourceEvent
 Path: TypeAlias = tuple[str, ...]
 
 _encoder = msgspec.json.Encoder()
-_Scalar = int | float | str | bool | None
+_PLAIN = frozenset({int, str, bool, type(None)})
+"""Types of values that are equal where their JSON is: a NaN is null, and a date is a text."""
 
 
 class KeyReader:
@@ -25,7 +25,8 @@ class KeyReader:
 
     def __init__(self, catalog: ConfiguredCatalog) -> None:
         self._paths: dict[str, tuple[Path, ...]] = {}
-        self._columns: dict[str, _Columns] = {}
+        self.fields: dict[str, list[str]] = {}
+        """The fields of each key that is made of fields of the record itself, by stream."""
         for chosen in catalog.streams:
             found = chosen.primary_key or chosen.stream.source_defined_primary_key
             if not found:
@@ -33,7 +34,7 @@ class KeyReader:
             name = chosen.stream.full_name()
             self._paths[name] = tuple(map(tuple, found))
             if all(len(path) == 1 for path in found):
-                self._columns[name] = _Columns([path[0] for path in found])
+                self.fields[name] = [path[0] for path in found]
 
     @classmethod
     def of(cls, catalog: ConfiguredCatalog) -> Self | None:
@@ -46,7 +47,7 @@ class KeyReader:
         return [self._of_event(event) for event in events]
 
     def of_batches(self, batches: Sequence[EventBatch]) -> list[Hashable] | None:
-        """Return the key of each record, read from its JSON; None where only its events say it."""
+        """Return the key of each record, as its batch tells it; None where only its event does."""
         names = [batch.full_name() for batch in batches]
         is_one_stream = len(set(names)) == 1
         keys: list[Hashable] = []
@@ -54,13 +55,13 @@ class KeyReader:
             if name not in self._paths:
                 keys += (object() for _ in range(len(batch)))
                 continue
-            columns = self._columns.get(name)
-            if columns is None or batch.event_types is not None:
+            fields = self.fields.get(name)
+            if fields is None or batch.event_types is not None:
                 return None
-            try:
-                found = columns.read(batch.lines())
-            except msgspec.ValidationError:
-                return None  # no object, or a key that is not a scalar
+            columns = [batch.values(field) for field in fields]
+            if not _PLAIN.issuperset(kind for column in columns for kind in set(map(type, column))):
+                return None
+            found = columns[0] if len(columns) == 1 else zip(*columns, strict=True)
             keys += found if is_one_stream else ((name, key) for key in found)
         return keys
 
@@ -89,31 +90,6 @@ def distinct(keys: Iterable[Hashable]) -> set[Hashable]:
         found.discard(key)
         found.update(key)
     return found
-
-
-class _Columns:
-    """Reads nothing but some fields of JSON Lines."""
-
-    def __init__(self, fields: Sequence[str]) -> None:
-        names = [f"field{place}" for place in range(len(fields))]
-        shape = msgspec.defstruct(
-            "Key",
-            [
-                (name, _Scalar, msgspec.field(name=field, default=None))
-                for name, field in zip(names, fields, strict=True)
-            ],
-            gc=False,
-        )
-        self._decoder = msgspec.json.Decoder(shape)
-        self._values: Callable[[Any], Hashable] = operator.attrgetter(*names)
-
-    def read(self, lines: bytes) -> list[Hashable]:
-        """Return of each line the field's value, or a tuple of several.
-
-        Raises:
-            msgspec.ValidationError: a line is no object, or a value no scalar.
-        """
-        return list(map(self._values, self._decoder.decode_lines(lines)))
 
 
 def _key(name: str, paths: tuple[Path, ...], record: Json) -> Hashable:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import msgspec
 
 from rivven_connect import JsonObject, SourceEvent
+from rivven_connect.connectors.http_webhook_sink.waves import Places
 
 _encoder = msgspec.json.Encoder()
 
@@ -44,9 +45,46 @@ def encode_record(event: SourceEvent, *, envelope: bool) -> bytes:
     )
 
 
-def join_records(records: Sequence[bytes], *, alone: bool) -> bytes:
-    """Return the body that holds the records: an array, or the one record itself."""
-    return records[0] if alone else b"[" + b",".join(records) + b"]"
+class Records:
+    """Encoded records; `alone` where a body is one record itself and no array."""
+
+    def __init__(self, records: Sequence[bytes], *, alone: bool) -> None:
+        self._records = records
+        self._alone = alone
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def body(self, request: Places) -> bytes:
+        """Return the body that holds the records of those places."""
+        if self._alone:
+            return self._records[request[0]]
+        if isinstance(request, range):
+            return b"[%b]" % b",".join(self._records[request.start : request.stop])
+        return b"[%b]" % b",".join([self._records[place] for place in request])
+
+
+class Lines:
+    """JSON Lines in groups of `size` records, but for the last: most requests are one of them."""
+
+    def __init__(self, groups: Sequence[bytes], count: int, size: int) -> None:
+        self._groups = groups
+        self._count = count
+        self._size = size
+        self._records: Records | None = None
+
+    def __len__(self) -> int:
+        return self._count
+
+    def body(self, request: Places) -> bytes:
+        """Return the body that holds the records of those places."""
+        if isinstance(request, range):
+            number, place = divmod(request.start, self._size)
+            if place == 0 and request.stop == min(request.start + self._size, self._count):
+                return b"[%b]" % self._groups[number][:-1].replace(b"\n", b",")
+        if self._records is None:
+            self._records = Records(b"".join(self._groups).splitlines(), alone=False)
+        return self._records.body(request)
 
 
 def idempotency_key(events: Sequence[SourceEvent]) -> str | None:

@@ -5,7 +5,7 @@ At least once: where the answer stays out, the receiver may have the records, an
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Final
 
 from rivven_connect import (
@@ -17,7 +17,7 @@ from rivven_connect import (
     SourceEvent,
     WriteResult,
 )
-from rivven_connect._sink import BatchForm
+from rivven_connect._sink import BatchForm, JsonForm
 from rivven_connect.connectors.http_webhook_sink._generated import (
     HttpWebhookSinkBase,
     HttpWebhookSinkConfig,
@@ -25,7 +25,12 @@ from rivven_connect.connectors.http_webhook_sink._generated import (
 from rivven_connect.connectors.http_webhook_sink.delivery import Delivery, Load
 from rivven_connect.connectors.http_webhook_sink.keys import KeyReader
 from rivven_connect.connectors.http_webhook_sink.outcomes import Outcomes
-from rivven_connect.connectors.http_webhook_sink.payload import UNENCODABLE, encode_record
+from rivven_connect.connectors.http_webhook_sink.payload import (
+    UNENCODABLE,
+    Lines,
+    Records,
+    encode_record,
+)
 from rivven_connect.connectors.http_webhook_sink.sending import Sender
 from rivven_connect.connectors.http_webhook_sink.urls import UrlTemplate
 
@@ -80,6 +85,10 @@ class HttpWebhookSink(HttpWebhookSinkBase):
         """Learn the primary keys, where records that share one could overtake each other."""
         if config.max_concurrency > 1 or self._template.names:
             self._keys = KeyReader.of(catalog)
+        self.json_form = JsonForm(
+            group=config.batch_size if config.batch_size > 1 and not self._template.names else 0,
+            fields=self._keys.fields if self._keys is not None else {},
+        )
 
     async def write_batch(
         self, config: HttpWebhookSinkConfig, events: Sequence[SourceEvent]
@@ -131,7 +140,7 @@ class HttpWebhookSink(HttpWebhookSinkBase):
         sent = events if len(places) == len(events) else [events[place] for place in places]
         return Load(
             places=places,
-            records=records,
+            records=Records(records, alone=config.batch_size == 1),
             urls=urls if template.names else None,
             keys=None if reader is None else reader.of_events(sent),
             events=sent,
@@ -141,28 +150,37 @@ class HttpWebhookSink(HttpWebhookSinkBase):
         self, config: HttpWebhookSinkConfig, batches: Sequence[EventBatch]
     ) -> Load | None:
         """Take the records as they are encoded; None where their events have to be looked at."""
-        template = self._template
-        records: list[bytes] = []
-        urls: list[str] = []
-        reader = self._reader(config, sum(map(len, batches)))
-        keys = reader.of_batches(batches) if reader is not None else None
-        if reader is not None and keys is None:
+        count, size = sum(map(len, batches)), config.batch_size
+        reader = self._reader(config, count)
+        keys: Sequence[Hashable] | None = None
+        if reader is not None:
+            keys = reader.of_batches(batches)
+            if keys is None:
+                return None
+            if len(set(keys)) == len(keys):
+                keys = None
+        urls = self._urls(batches) if self._template.names else None
+        if self._template.names and urls is None:
             return None
+        records: Records | Lines
+        if urls is None and size > 1 and all(len(batch) % size == 0 for batch in batches[:-1]):
+            groups = [group for batch in batches for group in batch.line_groups(size)]
+            records = Lines(groups, count, size)
+        else:
+            lines = b"".join([batch.lines() for batch in batches]).splitlines()
+            records = Records(lines, alone=size == 1)
+        return Load(places=range(count), records=records, urls=urls, keys=keys)
+
+    def _urls(self, batches: Sequence[EventBatch]) -> list[str] | None:
+        """Return where each record goes; None where a name cannot be a part of a URL."""
+        urls: list[str] = []
         for batch in batches:
-            records += batch.lines().split(b"\n")
-            records.pop()  # what is behind the last line's end
-            if template.names:
-                try:
-                    url = template.url(batch.stream, "", batch.namespace)
-                except RecordError:
-                    return None
-                urls += [url] * len(batch)
-        return Load(
-            places=range(len(records)),
-            records=records,
-            urls=urls if template.names else None,
-            keys=keys,
-        )
+            try:
+                url = self._template.url(batch.stream, "", batch.namespace)
+            except RecordError:
+                return None
+            urls += [url] * len(batch)
+        return urls
 
     def _reader(self, config: HttpWebhookSinkConfig, count: int) -> KeyReader | None:
         """Return what reads keys, if so many records are more than one request."""
