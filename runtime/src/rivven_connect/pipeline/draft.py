@@ -28,8 +28,8 @@ from rivven_connect.pipeline.window import Piece
 class Draft:
     """Gathers one piece after the other; `forms` are those that the source's sinks take.
 
-    `json_form` is how those that take JSON want it. Events that come one by one gather too, and become a block when another stream, a state or a
-    block follows.
+    `json_form` is how those that take JSON want it. Events that come one by one gather too, and
+    become a block when another stream, a state or a block follows.
     """
 
     def __init__(
