@@ -94,14 +94,18 @@ class EventBatch:
             return [one.get(field) if isinstance(one, Mapping) else None for one in rows]
 
     def events(self) -> Iterator[SourceEvent]:
-        """Yield the events one by one; the last one carries the batch's state."""
-        if not self.state and not any(self.columns().values()):
-            stream, namespace, timestamp = self.stream, self.namespace, self.timestamp
-            for data in self.rows():
-                yield SourceEvent(
-                    stream=stream, data=data, namespace=namespace, timestamp=timestamp
-                )
-            return
+        """Return the events, one by one; the last one carries the batch's state."""
+        if self.state or any(self.columns().values()):
+            return self._different_events()
+        stream, namespace, timestamp = self.stream, self.namespace, self.timestamp
+        return iter(
+            [
+                SourceEvent(stream=stream, data=data, namespace=namespace, timestamp=timestamp)
+                for data in self.rows()
+            ]
+        )
+
+    def _different_events(self) -> Iterator[SourceEvent]:
         last = len(self) - 1
         for index, data in enumerate(self.rows()):
             event = self.event_at(index)

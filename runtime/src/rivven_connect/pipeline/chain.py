@@ -116,7 +116,7 @@ class TransformChain:
             originals.restore(events)
         call, config = transform.transform, plan.config
         for number, event in enumerate(events):
-            place, first = places[number], None
+            first: _Outcome | None = None
             if originals is not None:
                 output = error = None
                 try:
@@ -126,15 +126,16 @@ class TransformChain:
                 if output is event:
                     continue
                 if (one := single_event(output)) is not None:
-                    march.exchange(place, one)
+                    march.exchange(places[number], one)
                     continue
                 with contextlib.suppress(*UNENCODABLE):
                     first = _Outcome(originals.at(number), output, error)
             try:
-                march.replace(place, await self._step(plan, transform, event, source, first))
+                found = await self._step(plan, transform, event, source, first)
             except RivvenError as failure:
-                march.break_off(place, failure)
+                march.break_off(places[number], failure)
                 break
+            march.replace(places[number], found)
         march.close_ranks()
 
     async def _take_together(
