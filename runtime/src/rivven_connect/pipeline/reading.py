@@ -69,6 +69,7 @@ class SourceReader:
         self._schemas = schemas
         self._chain = chain
         self._transforms = bool(chain)
+        self._reads_by_hooks = plan.reads_by_hooks
         self._qualifies = qualifies
         self._patience = patience
         self.window = make_window(self.hand_off)
@@ -142,7 +143,8 @@ class SourceReader:
             )
 
     async def _batch(self, batch: EventBatch) -> None:
-        if isinstance(batch, PassedBatch):
+        # A source's own `read` may have changed what the hooks gave, and still look at it.
+        if self._reads_by_hooks and isinstance(batch, PassedBatch):
             batch = batch.take()
         key = (full_name(batch.stream, batch.namespace), batch.partition)
         if batch.event_types and not _ALONE.isdisjoint(batch.event_types):
