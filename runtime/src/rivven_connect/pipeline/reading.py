@@ -108,6 +108,11 @@ class SourceReader:
         self.window.put(piece)
         failpoint("handed_off")
 
+    def rush(self) -> None:
+        """Put the draft into the window, and have all of it delivered now."""
+        self.hand_off()
+        self.window.put(Piece(urgent=True))
+
     def _is_due(self, steps: int = 1) -> bool:
         """Whether the draft is a full piece; asked once behind every record or block of them."""
         # Only now: what took its time in a transform must not find that the tick has gone by.
@@ -154,8 +159,7 @@ class SourceReader:
         if batch.state is not None:
             self._state(key, batch.state)
         if batch.flush:
-            self.hand_off()
-            self.window.put(Piece(urgent=True))
+            self.rush()
 
     async def _blocks(self, batch: EventBatch, key: StateKey) -> None:
         """Take a batch in parts that fit a piece; what is wrong with one of them goes singly."""
