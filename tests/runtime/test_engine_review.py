@@ -427,3 +427,20 @@ def test_a_drain_delivers_what_was_read_though_the_source_waits_for_a_thread(
     run_plan(simple_plan(tmp_path, source, sink, SIMPLE), stop_after=0.3)
     assert in_time == [True]
     assert sunk.keys() == {1}
+
+
+@pytest.mark.parametrize("given", [None, {"last": 99}])
+def test_a_transform_has_no_say_in_where_its_source_resumes(
+    tmp_path: Path, given: JsonObject | None
+) -> None:
+    def enter(one: SourceEvent) -> SourceEvent:
+        one.state = given
+        return one
+
+    source, _ = make_source(rows([1, 2]))
+    sink, sunk = make_sink()
+    text = SIMPLE.replace("connector: src", "connector: src, transforms: [{transform: t}]") + QUICK
+    plan = simple_plan(tmp_path, source, sink, text, t=make_transform(enter))
+    run_plan(plan)
+    assert sunk.keys() == {1, 2}
+    assert saved_state(plan) == {"s": {"last": 2}}

@@ -265,10 +265,12 @@ class SourceReader:
         self._draft.add(block)
 
     async def _event(self, event: SourceEvent, key: StateKey) -> None:
+        # What the source said: a transform has no say in where it resumes.
+        state = None if event.is_control else event.state
         if self._admit(event, key):
             await self._transform(event, key)
-        if event.state is not None and not event.is_control:
-            self._state(key, event.state)
+        if state is not None:
+            self._state(key, state)
 
     def _admit(self, event: SourceEvent, key: StateKey) -> bool:
         """Count an event and bring it to its place; True where the transforms are still to come."""
