@@ -32,6 +32,7 @@ from engine_kit import (
 )
 from test_engine_streams import five_streams, with_keys, with_schema
 
+from rivven_connect import finish_in_thread
 from rivven_connect._batch import Batch, BatchConfig, EventBatch, Item, Poison
 from rivven_connect._errors import InputError, PipelineError
 from rivven_connect._events import EventMetadata, EventType, SourceEvent
@@ -405,3 +406,41 @@ def test_a_flood_of_a_sink_names_the_sink(tmp_path: Path) -> None:
         )
     assert watch.summary is not None
     assert watch.summary.sinks["z"].status == "failed"
+
+
+def test_a_drain_delivers_what_was_read_though_the_source_waits_for_a_thread(
+    tmp_path: Path,
+) -> None:
+    is_flushed = threading.Event()
+    in_time: list[bool] = []
+
+    async def read(_session: int, _state: State | None) -> AsyncIterator[Item]:
+        yield EventBatch(stream="s", records=[{"id": 1}], state={"done": 1})
+        await finish_in_thread(lambda: in_time.append(is_flushed.wait(5)))
+
+    def flush(_count: int) -> None:
+        is_flushed.set()
+
+    limits = BatchConfig(max_records=1000, max_bytes=1 << 20, max_wait_ms=60_000)
+    sink, sunk = make_sink(limits=limits, flush=flush)
+    source, _ = make_source(read)
+    run_plan(simple_plan(tmp_path, source, sink, SIMPLE), stop_after=0.3)
+    assert in_time == [True]
+    assert sunk.keys() == {1}
+
+
+@pytest.mark.parametrize("given", [None, {"last": 99}])
+def test_a_transform_has_no_say_in_where_its_source_resumes(
+    tmp_path: Path, given: JsonObject | None
+) -> None:
+    def enter(one: SourceEvent) -> SourceEvent:
+        one.state = given
+        return one
+
+    source, _ = make_source(rows([1, 2]))
+    sink, sunk = make_sink()
+    text = SIMPLE.replace("connector: src", "connector: src, transforms: [{transform: t}]") + QUICK
+    plan = simple_plan(tmp_path, source, sink, text, t=make_transform(enter))
+    run_plan(plan)
+    assert sunk.keys() == {1, 2}
+    assert saved_state(plan) == {"s": {"last": 2}}

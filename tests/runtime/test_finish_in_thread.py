@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import gc
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -53,6 +54,31 @@ async def test_a_call_that_no_thread_has_begun_is_made_all_the_same(cancelled: i
         with pytest.raises(asyncio.CancelledError):
             await task
     assert ended == ["call"]
+
+
+@pytest.mark.parametrize("cancelled", [1, 2])
+def test_an_error_that_nobody_waits_for_is_not_logged(
+    cancelled: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    go = threading.Event()
+
+    def call() -> None:
+        go.wait()
+        raise ValueError("password=hidden")
+
+    async def main() -> None:
+        task = asyncio.create_task(finish_in_thread(call))
+        for _ in range(cancelled):
+            await asyncio.sleep(0.01)
+            task.cancel()
+        await asyncio.sleep(0.01)
+        go.set()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(main())
+    gc.collect()
+    assert not caplog.records
 
 
 def test_a_loop_that_ends_leaves_no_call_out() -> None:

@@ -195,6 +195,21 @@ def test_a_stream_that_nobody_reads_is_an_error() -> None:
         asyncio.run(read_unknown())
 
 
+@pytest.mark.parametrize("order", ["ascending", "unordered"])
+def test_a_record_that_changes_in_each_run_does_not_make_the_state_grow(order: str) -> None:
+    rows = [{"id": 0, "t": 5}, {"id": 1, "t": 5, "v": 0}]
+    source = make(lambda _: iter(rows), **(KEYED | {"cursor_order": order}))
+    state: dict[str, Any] = {}
+    for number in range(1, 4):
+        rows[1] = {"id": 1, "t": 5, "v": number}
+        items = run(source, {"s": state})
+        assert ids(items) == ([0, 1] if number == 1 else [1])
+        (state,) = states(items)
+        state.pop("complete", None)
+        assert state["seen"] == [[0], [1]]
+        assert len(state["versions"]) == 2
+
+
 def test_a_late_record_at_the_cursor_is_delivered() -> None:
     source = make(lambda _: iter([{"id": 1, "t": 5}, {"id": 2, "t": 5}]), **KEYED)
     assert ids(run(source, {"s": {"cursor": 5, "seen": [[1]]}})) == [2]

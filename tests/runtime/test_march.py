@@ -343,3 +343,32 @@ def test_a_cancellation_from_within_a_transform_is_no_stop(tmp_path: Path) -> No
 
     _, error = run(chain_of(tmp_path, make_transform(cancelled)), events_of([{}]), together=True)
     assert "nobody had asked for" in str(error)
+
+
+@pytest.mark.parametrize("outcome", ["none", "two", "fail"])
+def test_a_record_that_is_not_json_is_as_it_was_where_a_transform_gives_no_single_event(
+    tmp_path: Path, outcome: str
+) -> None:
+    """Rows of `csv.DictReader` have the key None where a line is too long."""
+
+    def change(event: SourceEvent) -> Transformed:
+        event.data.pop(None, None)
+        event.data["n"] += 1
+        if outcome == "fail":
+            raise ConnectorError.data("no")
+        return [event, event] if outcome == "two" else None
+
+    def result(*, together: bool) -> Any:
+        chain = chain_of(tmp_path, make_transform(change))
+        return run(chain, events_of([{"n": 1}, {"n": 5, None: ["x"]}]), together=together)
+
+    together, alone = result(together=True)[0], result(together=False)[0]
+    assert seen(together) == seen(alone)
+    assert [one.record for one in together.letters][-1] == repr({"n": 5, None: ["x"]})
+
+
+def test_a_batch_form_that_fails_leaves_times_in_their_zone(tmp_path: Path) -> None:
+    zone = datetime.timezone(datetime.timedelta(hours=2))
+    events = events_of([{"day": datetime.datetime(2026, 1, 2, 3, tzinfo=zone)}])
+    found, _ = run(chain_of(tmp_path, batched(plain_fail)), events, together=True)
+    assert found.events[0].data["singly"] == "datetime"

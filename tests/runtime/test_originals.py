@@ -94,3 +94,18 @@ def test_restoring_undoes_changes_in_place_and_touches_nothing_else() -> None:
     assert events[0].metadata.extra == {"n": 1}
     assert events[1].data == {"day": day}
     assert events[2].data == {(1, 2): "not JSON"}
+
+
+def test_restoring_leaves_a_time_of_another_zone_and_undoes_changes_of_what_is_not_json() -> None:
+    zone = datetime.timezone(datetime.timedelta(hours=2))
+    at = datetime.datetime(2026, 1, 2, 3, tzinfo=zone)
+    events = [plain({"at": at}), plain({None: ["not", "JSON"], "n": 1}), plain({"n": 2**80})]
+    kept = Originals.of_events(events[:2])
+    events[1].data["n"] = 2
+    events[1].stream = "elsewhere"
+    kept.restore(events[:2])
+    assert events[0].data["at"] is at
+    assert (events[1].stream, events[1].data) == ("s", {None: ["not", "JSON"], "n": 1})
+    kept = Originals.of_events(events[::2])
+    kept.restore(events[::2])
+    assert events[0].data["at"] is at

@@ -14,9 +14,11 @@ from typing import Any, ClassVar
 
 import pytest
 from block_kit import make_taker
-from engine_kit import SIMPLE, EmptyConfig, run_plan, simple_plan
+from engine_kit import SIMPLE, EmptyConfig, make_sink, run_plan, simple_plan
 
+from rivven_connect._batch import EventBatch, Item
 from rivven_connect._catalog import Catalog, Stream
+from rivven_connect._events import EventType
 from rivven_connect._json import JsonObject
 from rivven_connect._pump import CHUNK_ROWS
 from rivven_connect._source import Source
@@ -75,3 +77,24 @@ def test_no_more_than_what_is_read_and_what_is_encoded_lives(
     run_plan(simple_plan(tmp_path, source_of(rows), sink, SIMPLE))
     assert len(taken.durable) == CHUNKS * CHUNK_ROWS
     assert max(most) <= CHUNK_ROWS + 1, most
+
+
+def test_a_read_of_the_sources_own_keeps_what_it_makes_of_the_hooks_batches(tmp_path: Path) -> None:
+    """It may still look at a batch that it has yielded, and what it has entered there counts."""
+    counted: list[int] = []
+
+    async def rows() -> AsyncIterator[Any]:
+        yield [{"id": 0}, {"id": 1}]
+
+    class Own(source_of(rows)):  # type: ignore[misc]  # made at run time
+        async def read(self, config: EmptyConfig, catalog: Any, state: Any) -> AsyncIterator[Item]:
+            async for item in super().read(config, catalog, state):
+                if isinstance(item, EventBatch) and len(item):
+                    item.event_types = [EventType.INSERT, EventType.DELETE]
+                    yield item
+                    counted.append(len(item))
+
+    sink, sunk = make_sink()
+    run_plan(simple_plan(tmp_path, Own, sink, SIMPLE))
+    assert [one.event_type for one in sunk.events] == [EventType.INSERT, EventType.DELETE]
+    assert counted == [2]

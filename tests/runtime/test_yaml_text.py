@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 import pytest
@@ -62,3 +63,11 @@ def test_it_reads_as_a_person_would_write_it() -> None:
         f"long: >-\n  {'word ' * 19}word\n  {'word ' * 4}end\n"
     )  # fmt: skip
     assert yaml_text({"names": ["a", "b"]}) == "names:\n  - a\n  - b\n"
+
+
+def test_a_document_does_not_show_what_it_holds() -> None:
+    """Neither `repr` nor rich, which asks a struct for all its fields."""
+    document = parse_document("token: hunter2\n", path="a.yaml")
+    pretty = importlib.import_module("rich.pretty")
+    assert repr(document) == "Document(path='a.yaml')"
+    assert pretty.pretty_repr(document) == "Document(path='a.yaml')"

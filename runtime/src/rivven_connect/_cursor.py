@@ -205,7 +205,9 @@ class CursorTracker:
                 for value, record in zip(values[first:], records[first:], strict=True)
                 if value == highest
             ]
-            self._seen += map(self._primary_key, ties)
+            keys = list(map(self._primary_key, ties))
+            self._forget_former(keys)
+            self._seen += keys
             self._versions += map(_version, ties)
             self._bound_ties()
 
@@ -224,6 +226,14 @@ class CursorTracker:
                 MOST_TIES,
                 self._spec.cursor,
             )
+
+    def _forget_former(self, keys: list[Json]) -> None:
+        """Leave out what these records were at the start: one that often changes has one place."""
+        changed = self._repeats.keys() & map(_key, keys) if self._repeats else None
+        if changed:
+            known = zip(self._seen, self._versions, strict=True)
+            kept = [one for one in known if _key(one[0]) not in changed]
+            self._seen, self._versions = [key for key, _ in kept], [one for _, one in kept]
 
     def _forget_ties(self) -> None:
         self._seen, self._versions = [], []

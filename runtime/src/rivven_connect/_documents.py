@@ -75,6 +75,10 @@ class Document(msgspec.Struct, frozen=True):
     def __repr__(self) -> str:
         return f"Document(path={self.path!r})"
 
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        # A struct has one of its own, which shows all fields: a text may hold secrets.
+        return [("path", self.path)]
+
     def position(self, at: str | Sequence[Key] = (), *, key: bool = False) -> Position:
         """Return line and column, from 1, of the value at `at`, or of its nearest existing parent.
 

@@ -10,7 +10,7 @@ import asyncio
 import concurrent.futures
 import contextvars
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 
@@ -38,8 +38,15 @@ async def finish_in_thread(
     try:
         return await asyncio.shield(running)
     except asyncio.CancelledError:
+        running.add_done_callback(_settle)
         await asyncio.wait([running])
         raise
+
+
+def _settle(running: asyncio.Future[Any]) -> None:
+    """Take note of an error that nobody waits for: else asyncio logs it, unmasked."""
+    if not running.cancelled():
+        running.exception()
 
 
 class Offload:

@@ -128,8 +128,10 @@ class TransformChain:
                 if (one := single_event(output)) is not None:
                     march.exchange(places[number], one)
                     continue
-                with contextlib.suppress(*UNENCODABLE):
+                try:
                     first = _Outcome(originals.at(number), output, error)
+                except UNENCODABLE:
+                    originals.put_back(number, event)  # as if it had not been called
             try:
                 found = await self._step(plan, transform, event, source, first)
             except RivvenError as failure:

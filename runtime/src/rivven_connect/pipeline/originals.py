@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import operator
 from collections.abc import Callable, Sequence
 
@@ -51,15 +50,6 @@ class Original(msgspec.Struct, frozen=True):
             metadata=msgspec.json.decode(metadata, type=EventMetadata) if metadata else None,
         )
 
-    def is_still(self, event: SourceEvent) -> bool:
-        """Whether an event is as it was."""
-        try:
-            now = Original.of(event)
-        except UNENCODABLE:
-            return False
-        same = (self.data, self.metadata) == (now.data, now.metadata)
-        return same and _envelope(self.envelope) == _envelope(event)
-
     def restore(self, event: SourceEvent) -> None:
         """Make an event what it was; it stays the same object."""
         found = self.event()
@@ -76,11 +66,12 @@ class Originals:
 
     def __init__(self, records: Sequence[Json], event_at: Callable[[int], SourceEvent]) -> None:
         self._event_at = event_at
-        self._decode = _unpack
+        self._encode, self._decode = _pack, _unpack
         try:
             self._kept = _pack(records)
         except (*UNENCODABLE, OverflowError):
-            self._kept, self._decode = encode_json(records), decode_json
+            self._kept = encode_json(records)
+            self._encode, self._decode = encode_json, decode_json
         self._records: list[Json] | None = None
 
     @classmethod
@@ -117,19 +108,45 @@ class Originals:
         Raises:
             TypeError: it cannot be JSON; likewise ValueError and RecursionError.
         """
-        if self._records is None:
-            self._records = self._decode(self._kept)
         envelope = self._event_at(index)
-        data = encode_json(self._records[index])
+        data = encode_json(self._record(index))
         return Original(envelope, data, _encoded(envelope.metadata))
 
     def restore(self, events: Sequence[SourceEvent]) -> None:
         """Make the events what they were; what is untouched keeps even what JSON would change."""
         for index, event in enumerate(events):
-            with contextlib.suppress(*UNENCODABLE):  # which is found out when it goes alone
-                original = self.at(index)
-                if not original.is_still(event):
-                    original.restore(event)
+            if self._is_still(index, event):
+                continue
+            try:
+                self.at(index).restore(event)
+            except UNENCODABLE:
+                self.put_back(index, event)
+
+    def put_back(self, index: int, event: SourceEvent) -> None:
+        """Make an event what it was, where JSON cannot say that."""
+        envelope = self._event_at(index)
+        try:
+            envelope.data = self._record(index)
+        except ValueError:
+            return  # MessagePack cannot say it either
+        for name in event.__struct_fields__:
+            setattr(event, name, getattr(envelope, name))
+
+    def _record(self, index: int) -> Json:
+        if self._records is None:
+            self._records = self._decode(self._kept)
+        return self._records[index]
+
+    def _is_still(self, index: int, event: SourceEvent) -> bool:
+        """Whether an event is as it was, in the form that was kept: JSON has others for some."""
+        envelope = self._event_at(index)
+        if _envelope(envelope) != _envelope(event):
+            return False
+        try:
+            now = self._encode(event.data), _encoded(event.metadata)
+        except (*UNENCODABLE, OverflowError):
+            return False
+        return now == (self._encode(self._record(index)), _encoded(envelope.metadata))
 
 
 def unreadable(event: SourceEvent) -> SourceEvent:

@@ -69,6 +69,7 @@ class SourceReader:
         self._schemas = schemas
         self._chain = chain
         self._transforms = bool(chain)
+        self._reads_by_hooks = plan.reads_by_hooks
         self._qualifies = qualifies
         self._patience = patience
         self.window = make_window(self.hand_off)
@@ -107,6 +108,11 @@ class SourceReader:
         self.window.put(piece)
         failpoint("handed_off")
 
+    def rush(self) -> None:
+        """Put the draft into the window, and have all of it delivered now."""
+        self.hand_off()
+        self.window.put(Piece(urgent=True))
+
     def _is_due(self, steps: int = 1) -> bool:
         """Whether the draft is a full piece; asked once behind every record or block of them."""
         # Only now: what took its time in a transform must not find that the tick has gone by.
@@ -142,7 +148,8 @@ class SourceReader:
             )
 
     async def _batch(self, batch: EventBatch) -> None:
-        if isinstance(batch, PassedBatch):
+        # A source's own `read` may have changed what the hooks gave, and still look at it.
+        if self._reads_by_hooks and isinstance(batch, PassedBatch):
             batch = batch.take()
         key = (full_name(batch.stream, batch.namespace), batch.partition)
         if batch.event_types and not _ALONE.isdisjoint(batch.event_types):
@@ -152,8 +159,7 @@ class SourceReader:
         if batch.state is not None:
             self._state(key, batch.state)
         if batch.flush:
-            self.hand_off()
-            self.window.put(Piece(urgent=True))
+            self.rush()
 
     async def _blocks(self, batch: EventBatch, key: StateKey) -> None:
         """Take a batch in parts that fit a piece; what is wrong with one of them goes singly."""
@@ -259,10 +265,12 @@ class SourceReader:
         self._draft.add(block)
 
     async def _event(self, event: SourceEvent, key: StateKey) -> None:
+        # What the source said: a transform has no say in where it resumes.
+        state = None if event.is_control else event.state
         if self._admit(event, key):
             await self._transform(event, key)
-        if event.state is not None and not event.is_control:
-            self._state(key, event.state)
+        if state is not None:
+            self._state(key, state)
 
     def _admit(self, event: SourceEvent, key: StateKey) -> bool:
         """Count an event and bring it to its place; True where the transforms are still to come."""

@@ -72,6 +72,7 @@ class SourceRunner:
         self._source: Source[Any] | None = None
         self._draining = asyncio.Event()
         self._reading: asyncio.Task[None] | None = None
+        self._reader: SourceReader | None = None
         self._patience = Patience(
             f"source {plan.name!r}", plan, observer, counts, gauges, pipeline=loaded.path.stem
         )
@@ -138,6 +139,12 @@ class SourceRunner:
         self._draining.set()
         if self._reading is not None:
             self._reading.cancel()
+            asyncio.get_running_loop().call_later(_TICK_S, self._deliver_early, self._reading)
+
+    def _deliver_early(self, reading: asyncio.Task[None]) -> None:
+        """Deliver what is there while the reader still waits for a thread, which may take long."""
+        if self._reader is not None and not reading.done():
+            self._reader.rush()
 
     async def close(self) -> None:
         """Close the source and its transforms, in reverse."""
@@ -197,7 +204,7 @@ class SourceRunner:
         # Not only the reader's own end: a task that is cancelled before its first step never runs.
         reading.add_done_callback(lambda _: window.end())
         settling.add_done_callback(lambda _: window.end())
-        self._reading = reading
+        self._reading, self._reader = reading, reader
         if self._draining.is_set():
             reading.cancel()
         try:
@@ -209,7 +216,7 @@ class SourceRunner:
             # The source may still be closing its cursor: a second cancel would break that.
             await asyncio.wait([reading])
         finally:
-            self._reading = None
+            self._reading = self._reader = None
             if not reading.cancelling():
                 reading.cancel()
             settling.cancel()
