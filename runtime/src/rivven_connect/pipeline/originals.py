@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import operator
 from collections.abc import Callable, Sequence
 
@@ -60,19 +61,20 @@ class Original(msgspec.Struct, frozen=True):
 class Originals:
     """Many events as they were: one call of the cheapest encoder for all of them.
 
-    That one is MessagePack's: numbers need no digits and texts no escapes. A time comes back as the
-    same moment, in UTC. Numbers that it lacks need JSON.
+    That one is MessagePack's: numbers need no digits and texts no escapes. JSON is for what that
+    would change, times, whose offset it drops, and for what it lacks, longer integers.
     """
 
     def __init__(self, records: Sequence[Json], event_at: Callable[[int], SourceEvent]) -> None:
         self._event_at = event_at
-        self._encode, self._decode = _pack, _unpack
-        try:
-            self._kept = _pack(records)
-        except (*UNENCODABLE, OverflowError):
-            self._kept = encode_json(records)
-            self._encode, self._decode = encode_json, decode_json
         self._records: list[Json] | None = None
+        self._encode, self._decode = _pack, _unpack
+        with contextlib.suppress(*UNENCODABLE, OverflowError):
+            self._kept = _pack(records)
+            if not _may_hold_times(self._kept, most=len(records)):
+                return
+        self._kept = encode_json(records)
+        self._encode, self._decode = encode_json, decode_json
 
     @classmethod
     def of_batch(cls, batch: EventBatch) -> Originals:
@@ -147,6 +149,22 @@ class Originals:
         except (*UNENCODABLE, OverflowError):
             return False
         return now == (self._encode(self._record(index)), _encoded(envelope.metadata))
+
+
+def _may_hold_times(packed: bytes, *, most: int) -> bool:
+    """Whether there may be a time in MessagePack; where many bytes look like one, none is ruled out.
+
+    A time is an extension of type -1, behind `d6`, `d7` or `c7 0c`
+    (https://github.com/msgpack/msgpack/blob/master/spec.md#timestamp-extension-type).
+    """
+    place = packed.find(b"\xff")
+    for _ in range(most):
+        if place < 0:
+            return False
+        if packed[place - 1] in b"\xd6\xd7" or packed[place - 2 : place] == b"\xc7\x0c":
+            return True
+        place = packed.find(b"\xff", place + 1)
+    return place >= 0
 
 
 def unreadable(event: SourceEvent) -> SourceEvent:
