@@ -25,7 +25,7 @@ DEADLINE_S = 240.0
 PAGE = ROOT / "docs" / "reliability.md"
 BEGIN, END = "<!-- planted -->", "<!-- /planted -->"
 _TREES = ("runtime/src/rivven_connect", "generator/src/rivven_generator")
-_TESTS = ("tests/conftest.py", "tests/faults", "tests/runtime", "pyproject.toml")
+_TESTS = ("tests/conftest.py", "tests/faults", "tests/runtime", "services", "pyproject.toml")
 _FAILED = 1
 """pytest's exit code for tests that failed; every other one but 0 means that they did not run."""
 

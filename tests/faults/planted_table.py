@@ -199,6 +199,14 @@ DELIVERY_BUGS = (
         "        return is_there\n",
         (SIMULATION,),
     ),
+    Planted(
+        "change within a tick",
+        "a record that changed, and not its cursor, is dropped as one that was delivered",
+        f"{RUNTIME}/_cursor.py",
+        '        return known in ("", _version(record))\n',
+        "        return bool(known) or not known\n",
+        (HOOKS,),
+    ),
     _in_pipeline(
         "cleanup on ambiguity",
         "what a write of unknown outcome held is taken back and not written again",

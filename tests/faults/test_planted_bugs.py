@@ -11,7 +11,7 @@ from planted_bugs import BEGIN, END, PAGE, Outcome, plant, rows, write
 from planted_table import PLANTED, ROOT, Planted
 from sizes import FULL
 
-QUICK = ("R2", "R10", "partial commit")
+QUICK = ("R2", "R10", "partial commit", "count-only oracle")
 
 
 @pytest.mark.parametrize("planted", PLANTED, ids=lambda one: one.name)
