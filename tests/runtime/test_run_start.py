@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 _UNUSED = {
-    "aiohttp", "difflib", "html", "jinja2", "pyarrow", "rich",
+    "aiohttp", "difflib", "email", "html", "importlib.metadata", "jinja2", "pyarrow", "rich",
+    "zipfile",
     "rivven_connect._config_errors", "rivven_connect._json_text", "rivven_connect._syntax",
     "rivven_connect._yaml_text", "rivven_connect.cli.supervising", "rivven_connect.cli.worker",
     "rivven_connect.http", "rivven_connect.pipeline.checking", "rivven_connect.pipeline.endpoints",
@@ -27,14 +28,19 @@ _DATACLASSES = {"EventBatch", "Located", "Problem"}
 msgspec, and subclasses of `EventBatch` have their own slots."""
 
 _SCRIPT = """
-import gc, json, sys
+import gc, json, os, sys
 from rivven_connect.cli import GROUP
 
+os.environ["PYDANTIC_DISABLE_PLUGINS"] = "__all__"  # as `exit_from` does
 GROUP.main(["run", "pipeline.yaml"], standalone_mode=False)
 ours = [module for name, module in sys.modules.items() if name.startswith("rivven_connect")]
 made = {one for module in ours for one in vars(module).values() if isinstance(one, type)}
+modules = list(sys.modules)
+import importlib.metadata
+
 print(json.dumps({
-    "modules": list(sys.modules),
+    "modules": modules,
+    "version": importlib.metadata.version("rivven-connect"),
     "collects": gc.isenabled(),
     "dataclasses": sorted(
         one.__name__
@@ -65,6 +71,7 @@ def test_a_run_loads_nothing_that_it_does_not_use(tmp_path: Path) -> None:
     assert _UNUSED & set(loaded["modules"]) == set()
     assert set(loaded["dataclasses"]) == _DATACLASSES
     assert loaded["collects"], "only imports go without the collector"
+    assert loaded["version"], "and who asks for metadata has them"
 
 
 @pytest.mark.parametrize("allowed", [False, True])

@@ -6,6 +6,8 @@ import contextlib
 import copy
 import gc
 import importlib
+import sys
+import types
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -30,7 +32,7 @@ class LazyCommand(NamedTuple):
     def load(self) -> click.Command:
         """Import the command."""
         module, _, attribute = self.target.partition(":")
-        with _uncollected():
+        with _uncollected(), _metadata_deferred():
             if self.first:
                 importlib.import_module(self.first)
             found = getattr(importlib.import_module(module), attribute)
@@ -88,6 +90,43 @@ def _uncollected() -> Iterator[None]:
         if was_enabled:
             gc.freeze()  # else it looks through all of it now
             gc.enable()
+
+
+@contextlib.contextmanager
+def _metadata_deferred() -> Iterator[None]:
+    """Let a module have `importlib.metadata.entry_points` at once, and what it needs when it is called.
+
+    Pydantic looks for plugins with it, and is told not to (`edge.exit_from`). With it come email,
+    zipfile and csv: a twentieth of what a short run costs. Everything else of it is the real thing.
+    """
+    name = "importlib.metadata"
+    if name in sys.modules:
+        yield
+        return
+    stand_in: Any = types.ModuleType(name)
+
+    def real() -> Any:
+        withdraw()
+        return importlib.import_module(name)
+
+    def withdraw() -> None:
+        if sys.modules.get(name) is stand_in:
+            del sys.modules[name]
+
+    def attribute(wanted: str) -> Any:
+        if wanted.startswith("__"):  # the import system looks whether it is a package
+            raise AttributeError(wanted)
+        return getattr(real(), wanted)
+
+    stand_in.entry_points = lambda **wanted: real().entry_points(**wanted)
+    stand_in.__getattr__ = attribute
+    sys.modules[name] = stand_in
+    # `import importlib.metadata` finds it there; once the real one is imported, that takes its place.
+    importlib.metadata = stand_in
+    try:
+        yield
+    finally:
+        withdraw()
 
 
 def _called_by(program: str, command: click.Command) -> click.Command:
