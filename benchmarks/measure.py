@@ -65,6 +65,7 @@ def run_once(command: Command) -> Usage:
     taken = []
     for _ in range(command.repeat):
         command.prepare()
+        os.sync()  # else the kernel writes what the last one left, beside this one
         taken.append(_run(command))
     return Usage(
         cpu_s=statistics.fmean(one.cpu_s for one in taken),
