@@ -46,6 +46,13 @@ SLOW_MODULES = (
     "test_status",
 )
 SLOW_TESTS = (
+    "test_a_dotted_package_is_green_as_well",
+    "test_an_embedded_connector_lives_in_its_package_and_is_tested_elsewhere",
+    "test_a_good_source_passes_everything",
+    "test_a_limited_pipeline_delivers_everything_and_counts_the_wait",
+    "test_killed_inside_transactions_nothing_is_lost_or_doubled",
+    "test_many_costly_patterns_are_refused",
+    "test_streams_that_do_not_fit_are_left_out",
     "test_a_given_manifest_is_copied_and_its_hooks_are_stubs",
     "test_a_table_has_a_bound_and_the_record_beyond_it_fails",
     "test_scaffolding_touches_no_network_and_starts_no_version_control",
