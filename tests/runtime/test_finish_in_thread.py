@@ -6,11 +6,27 @@ import asyncio
 import contextvars
 import gc
 import threading
+from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
 from rivven_connect import finish_in_thread
+
+
+async def cancelled_before(
+    go: threading.Event, waiting: Coroutine[Any, Any, object], times: int
+) -> None:
+    """Cancel so many times what waits for a thread, which then may go."""
+    task = asyncio.create_task(waiting)
+    for _ in range(times):
+        await asyncio.sleep(0.01)
+        task.cancel()
+    await asyncio.sleep(0.01)
+    go.set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
 
 
 async def test_it_returns_and_raises_what_the_call_does() -> None:
@@ -45,14 +61,9 @@ async def test_a_call_that_no_thread_has_begun_is_made_all_the_same(cancelled: i
     ended: list[str] = []
     with ThreadPoolExecutor(1) as executor:
         executor.submit(go.wait)
-        task = asyncio.create_task(finish_in_thread(lambda: ended.append("call"), executor))
-        for _ in range(cancelled):
-            await asyncio.sleep(0.01)
-            task.cancel()
-        await asyncio.sleep(0.01)
-        go.set()
-        with pytest.raises(asyncio.CancelledError):
-            await task
+        await cancelled_before(
+            go, finish_in_thread(lambda: ended.append("call"), executor), cancelled
+        )
     assert ended == ["call"]
 
 
@@ -67,14 +78,7 @@ def test_an_error_that_nobody_waits_for_is_not_logged(
         raise ValueError("password=hidden")
 
     async def main() -> None:
-        task = asyncio.create_task(finish_in_thread(call))
-        for _ in range(cancelled):
-            await asyncio.sleep(0.01)
-            task.cancel()
-        await asyncio.sleep(0.01)
-        go.set()
-        with pytest.raises(asyncio.CancelledError):
-            await task
+        await cancelled_before(go, finish_in_thread(call), cancelled)
 
     asyncio.run(main())
     gc.collect()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-import operator
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar, runtime_checkable
 
@@ -12,7 +11,7 @@ import msgspec
 import msgspec.structs
 
 from rivven_connect._events import EventMetadata, EventType, SourceEvent, full_name
-from rivven_connect._json import Json, JsonObject, encode_lines
+from rivven_connect._json import Json, JsonObject, encode_lines, field_values
 
 R = TypeVar("R")
 
@@ -89,8 +88,8 @@ class EventBatch:
         """Return what each record has in a field: None where it has none."""
         rows = self.rows()
         try:
-            return list(map(operator.itemgetter(field), rows))
-        except (KeyError, TypeError, IndexError):
+            return field_values(rows, field)
+        except AttributeError:
             return [one.get(field) if isinstance(one, Mapping) else None for one in rows]
 
     def events(self) -> Iterator[SourceEvent]:

@@ -10,14 +10,13 @@ from __future__ import annotations
 import bisect
 import hashlib
 import logging
-import operator
 from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
 from rivven_connect._errors import ConnectorError
-from rivven_connect._json import UNENCODABLE, Json, JsonObject
+from rivven_connect._json import UNENCODABLE, Json, JsonObject, field_values
 from rivven_connect._streams import StreamSpec, value_at
 
 _log = logging.getLogger("rivven_connect.read")
@@ -138,7 +137,7 @@ class CursorTracker:
         if not records or not self._follows():
             return None
         try:
-            values = _values(records, field)
+            values = field_values(records, field)
         except AttributeError as error:
             raise ConnectorError.internal(
                 f"{self._spec.hook} yields records that are objects, lists of them, pages or Poison"
@@ -254,11 +253,3 @@ def _version(record: Any) -> str:
     except UNENCODABLE:
         return ""
     return hashlib.blake2b(raw, digest_size=_DIGEST_BYTES).hexdigest()
-
-
-def _values(records: list[Any], field: str | None) -> list[Any]:
-    """Return the values of a field, None where there is none."""
-    try:
-        return list(map(operator.itemgetter(field), records))
-    except (KeyError, TypeError, IndexError):
-        return [record.get(field) for record in records]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import operator
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import msgspec
@@ -40,6 +42,18 @@ def encode_lines(values: list[Json]) -> bytes:
         TypeError: a value has no JSON form; likewise ValueError and RecursionError.
     """
     return encoder.encode_lines(values)
+
+
+def field_values(records: Sequence[Json], field: str | None) -> list[Json]:
+    """Return the values of a field, None where there is none.
+
+    Raises:
+        AttributeError: a record is no object.
+    """
+    try:
+        return list(map(operator.itemgetter(field), records))
+    except (KeyError, TypeError, IndexError):
+        return [record.get(field) for record in records]
 
 
 def decode_lines(raw: bytes) -> list[Json]:

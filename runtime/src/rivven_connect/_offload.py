@@ -32,15 +32,23 @@ async def finish_in_thread(
     Raises:
         Exception: what `call` raises.
     """
-    made = contextvars.copy_context().run
-    # A future, not a task: tasks are cancelled when the loop ends, and what they wait for with them.
-    running = asyncio.get_running_loop().run_in_executor(executor, made, call)
+    running = begin_in_thread(call, executor)
     try:
         return await asyncio.shield(running)
     except asyncio.CancelledError:
-        running.add_done_callback(_settle)
         await asyncio.wait([running])
         raise
+
+
+def begin_in_thread(
+    call: Callable[[], T], executor: concurrent.futures.Executor | None = None
+) -> asyncio.Future[T]:
+    """Return what a call in a thread will come to; who cancels that, and has not shielded it, drops it."""
+    run = contextvars.copy_context().run
+    # A future, not a task: tasks are cancelled when the loop ends, and what they wait for with them.
+    running = asyncio.get_running_loop().run_in_executor(executor, run, call)
+    running.add_done_callback(_settle)
+    return running
 
 
 def _settle(running: asyncio.Future[Any]) -> None:

@@ -40,6 +40,7 @@ class Draft:
         self._wants_lines = "json" in forms
         self._only_lines = set(forms) == {"json"}
         self._json_form = json_form
+        self._ungrouped = msgspec.structs.replace(json_form, group=0)
         self.piece = Piece()
         self._loose: list[SourceEvent] = []
         self._loose_key: StateKey = ("", "")
@@ -82,8 +83,7 @@ class Draft:
     def _block_of_held(self, batch: HeldBatch, key: StateKey) -> Block:
         lines, size = measured(batch)
         if self._only_lines and batch.is_plain():
-            form = msgspec.structs.replace(self._json_form, group=0)
-            return Block(key, EncodedBatch(batch, [lines], form=form), size)
+            return Block(key, EncodedBatch(batch, [lines], form=self._ungrouped), size)
         batch.encoded = lines if self._wants_lines else None
         return Block(key, batch, size)
 

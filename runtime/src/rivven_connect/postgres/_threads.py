@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import contextvars
 from collections.abc import AsyncIterator, Callable, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from rivven_connect._offload import begin_in_thread
 from rivven_connect.postgres._connecting import connect
 from rivven_connect.postgres._settings import PostgresSettings
 
@@ -31,8 +31,7 @@ async def in_thread(
     If it uses a connection, the server is asked to give up what it does there, until it has. `made`
     are connections in the result, which are closed where nobody will have it.
     """
-    made_in = contextvars.copy_context().run
-    running = asyncio.get_running_loop().run_in_executor(None, made_in, call)
+    running = begin_in_thread(call)
     try:
         return await asyncio.shield(running)
     except asyncio.CancelledError:
