@@ -25,6 +25,7 @@ from rivven_connect._sink import BatchSink, Sink, TransactionalSink, WriteResult
 from rivven_connect._source import Source
 from rivven_connect._spec import ConnectorKind, ConnectorSpec
 from rivven_connect._state import State
+from rivven_connect._streams import StreamSet, StreamSpec
 from rivven_connect._transform import Transform, Transformed
 from rivven_connect.config import ConfigModel
 from rivven_connect.pipeline import (
@@ -109,6 +110,27 @@ def make_source(
             log.acknowledged.append(state.to_json())
 
     return ScriptedSource, log
+
+
+def hooked_source(hook: Callable[[str], Any], *names: str) -> type[Source[EmptyConfig]]:
+    """Return a source of streams without a cursor, each read by `hook(name)`."""
+    specs = {name: StreamSpec[Any](name=name, hook=f"read_{name}") for name in names}
+    made = type("Streams", (StreamSet,), specs)
+
+    class Hooked(Source[EmptyConfig]):
+        config_type = EmptyConfig
+        streams = made()
+
+        @classmethod
+        def spec(cls) -> ConnectorSpec:
+            return ConnectorSpec(connector_type="hooked", version="1.0.0")
+
+        async def discover(self, config: EmptyConfig) -> Catalog:
+            return Catalog([Stream(name=name) for name in names])
+
+    for name in names:
+        setattr(Hooked, f"read_{name}", lambda self, config, cursor, name=name: hook(name))
+    return Hooked
 
 
 @dataclasses.dataclass

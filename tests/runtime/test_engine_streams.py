@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 from engine_kit import (
     QUICK,
     SIMPLE,
     EmptyConfig,
+    hooked_source,
     letters,
     make_sink,
     make_source,
@@ -27,39 +28,15 @@ from rivven_connect._errors import ConnectorError, InputError, PipelineError
 from rivven_connect._events import EventType, SourceEvent
 from rivven_connect._json import JsonObject
 from rivven_connect._source import Source
-from rivven_connect._spec import ConnectorSpec
 from rivven_connect._state import State
-from rivven_connect._streams import StreamSet, StreamSpec
 from rivven_connect.pipeline.schema_change import ChangeKind, compare
 
 NAMES = ("s0", "s1", "s2", "s3", "s4")
 
 
-class Five(StreamSet):
-    s0 = StreamSpec[JsonObject](name="s0", hook="read_s0")
-    s1 = StreamSpec[JsonObject](name="s1", hook="read_s1")
-    s2 = StreamSpec[JsonObject](name="s2", hook="read_s2")
-    s3 = StreamSpec[JsonObject](name="s3", hook="read_s3")
-    s4 = StreamSpec[JsonObject](name="s4", hook="read_s4")
-
-
 def five_streams(hook: Any) -> type[Source[EmptyConfig]]:
     """Return a source of five streams, each read by `hook(name)`."""
-
-    class Hooked(Source[EmptyConfig]):
-        config_type = EmptyConfig
-        streams: ClassVar[Five] = Five()
-
-        @classmethod
-        def spec(cls) -> ConnectorSpec:
-            return ConnectorSpec(connector_type="five", version="1.0.0")
-
-        async def discover(self, config: EmptyConfig) -> Catalog:
-            return Catalog([Stream(name=name) for name in NAMES])
-
-    for name in NAMES:
-        setattr(Hooked, f"read_{name}", lambda self, config, cursor, name=name: hook(name))
-    return Hooked
+    return hooked_source(hook, *NAMES)
 
 
 def with_keys(keys: str) -> str:

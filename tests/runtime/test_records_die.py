@@ -8,46 +8,19 @@ from __future__ import annotations
 
 import uuid
 import weakref
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 from block_kit import make_taker
-from engine_kit import SIMPLE, EmptyConfig, make_sink, run_plan, simple_plan
+from engine_kit import SIMPLE, EmptyConfig, hooked_source, make_sink, run_plan, simple_plan
 
 from rivven_connect._batch import EventBatch, Item
-from rivven_connect._catalog import Catalog, Stream
 from rivven_connect._events import EventType
-from rivven_connect._json import JsonObject
 from rivven_connect._pump import CHUNK_ROWS
-from rivven_connect._source import Source
-from rivven_connect._spec import ConnectorSpec
-from rivven_connect._streams import StreamSet, StreamSpec
 
 CHUNKS = 4
-
-
-class One(StreamSet):
-    s = StreamSpec[JsonObject](name="s", hook="read_s")
-
-
-def source_of(rows: Callable[[], AsyncIterator[Any]]) -> type[Source[EmptyConfig]]:
-    class Hooked(Source[EmptyConfig]):
-        config_type = EmptyConfig
-        streams: ClassVar[One] = One()
-
-        @classmethod
-        def spec(cls) -> ConnectorSpec:
-            return ConnectorSpec(connector_type="one", version="1.0.0")
-
-        async def discover(self, config: EmptyConfig) -> Catalog:
-            return Catalog([Stream(name="s")])
-
-        def read_s(self, config: EmptyConfig, cursor: Any) -> AsyncIterator[Any]:
-            return rows()
-
-    return Hooked
 
 
 @pytest.mark.parametrize("in_pages", [False, True])
@@ -74,7 +47,7 @@ def test_no_more_than_what_is_read_and_what_is_encoded_lives(
                 page = []
 
     sink, taken = make_taker("json")
-    run_plan(simple_plan(tmp_path, source_of(rows), sink, SIMPLE))
+    run_plan(simple_plan(tmp_path, hooked_source(lambda _name: rows(), "s"), sink, SIMPLE))
     assert len(taken.durable) == CHUNKS * CHUNK_ROWS
     assert max(most) <= CHUNK_ROWS + 1, most
 
@@ -86,7 +59,7 @@ def test_a_read_of_the_sources_own_keeps_what_it_makes_of_the_hooks_batches(tmp_
     async def rows() -> AsyncIterator[Any]:
         yield [{"id": 0}, {"id": 1}]
 
-    class Own(source_of(rows)):  # type: ignore[misc]  # made at run time
+    class Own(hooked_source(lambda _name: rows(), "s")):  # type: ignore[misc]  # made at run time
         async def read(self, config: EmptyConfig, catalog: Any, state: Any) -> AsyncIterator[Item]:
             async for item in super().read(config, catalog, state):
                 if isinstance(item, EventBatch) and len(item):

@@ -13,10 +13,8 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-import msgspec
-
 from rivven_connect._errors import ConnectorError
-from rivven_connect._json import UNENCODABLE, Json, JsonObject, field_values
+from rivven_connect._json import UNENCODABLE, Json, JsonObject, encode_sorted, field_values
 from rivven_connect._streams import StreamSpec, value_at
 
 _log = logging.getLogger("rivven_connect.read")
@@ -25,8 +23,6 @@ CURSOR, SEEN, VERSIONS, PAGED = "cursor", "seen", "versions", "paged"
 COMPLETE, UNORDERED = "complete", "unordered"
 
 _DIGEST_BYTES = 6
-
-_sorted = msgspec.json.Encoder(order="sorted").encode
 
 MOST_TIES = 10_000
 """Records at one cursor value that a state names; of more, those at the value are repeated."""
@@ -249,7 +245,7 @@ def _key(primary_key: Json) -> str:
 def _version(record: Any) -> str:
     """Return a digest of a record, the same for equal ones; empty where a record is not JSON."""
     try:
-        raw = _sorted(record)
+        raw = encode_sorted(record)
     except UNENCODABLE:
         return ""
     return hashlib.blake2b(raw, digest_size=_DIGEST_BYTES).hexdigest()

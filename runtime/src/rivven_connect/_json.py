@@ -17,6 +17,8 @@ JsonObject: TypeAlias = dict[str, Any]
 encoder = msgspec.json.Encoder()
 """Shared encoder; stateless, hence safe to share between threads."""
 
+_sorting_encoder = msgspec.json.Encoder(order="sorted")
+
 _decoder = msgspec.json.Decoder()
 
 UNENCODABLE = (TypeError, ValueError, RecursionError)
@@ -33,6 +35,15 @@ def encode_json(value: Json) -> bytes:
         TypeError: a value inside has no JSON form (an object of an unknown class).
     """
     return encoder.encode(value)
+
+
+def encode_sorted(value: Json) -> bytes:
+    """Return `value` as `encode_json` does, keys in order: equal values give equal bytes.
+
+    Raises:
+        TypeError: a value inside has no JSON form; likewise ValueError and RecursionError.
+    """
+    return _sorting_encoder.encode(value)
 
 
 def encode_lines(values: list[Json]) -> bytes:

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import msgspec
-
 from rivven_connect._events import EventType, SourceEvent
-from rivven_connect._json import Json, JsonObject
-
-_sorting_encoder = msgspec.json.Encoder(order="sorted")
+from rivven_connect._json import Json, JsonObject, encode_sorted
 
 
 class Unfit(Exception):
@@ -69,7 +65,7 @@ def canonical_json(value: Json) -> str:
         Unfit: the value has no JSON form.
     """
     try:
-        return _sorting_encoder.encode(value).decode()
+        return encode_sorted(value).decode()
     except TypeError as error:
         raise Unfit(f"a position has no JSON form: {error}") from None
 

@@ -10,13 +10,10 @@ import hmac
 from collections.abc import Callable
 from typing import Any
 
-import msgspec
-
+from rivven_connect._json import encode_sorted
 from rivven_connect.connectors.mask_transform._generated import MaskTransformConfig
 
 Mask = Callable[[Any], Any]
-
-_canonical = msgspec.json.Encoder(order="sorted").encode
 
 
 def make_mask(config: MaskTransformConfig) -> Mask:
@@ -40,7 +37,7 @@ def _hash(config: MaskTransformConfig) -> Mask:
 
     def mask(value: Any) -> str:
         try:
-            raw = value.encode() if isinstance(value, str) else _canonical(value)
+            raw = value.encode() if isinstance(value, str) else encode_sorted(value)
         except (TypeError, ValueError, RecursionError):
             return config.replacement
         return hmac.new(salt, raw, hashlib.sha256).hexdigest()
