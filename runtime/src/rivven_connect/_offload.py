@@ -9,16 +9,20 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import contextvars
+import math
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-SHORT_S = 0.002
-"""Seconds that a call may keep the loop to itself."""
+SHORT_S = 0.005
+"""Seconds that a call may keep the loop to itself: as long as a thread may keep the interpreter."""
 
-_MEMORY = 0.8
-"""Weight of the past in what a call is expected to take; one slow call is enough to change to a thread."""
+_LONG_S = 0.1
+"""What takes so long in a thread does not only wait for the interpreter there."""
+
+_SHORTEST_STINT, _LONGEST_STINT = 4, 256
+"""Calls that are made in a thread before one shows in the loop how long it takes by now."""
 
 
 async def finish_in_thread(
@@ -58,12 +62,22 @@ def _settle(running: asyncio.Future[Any]) -> None:
 
 
 class Offload:
-    """Runs calls of one kind, in their order; the first goes to a thread, to see how long it takes."""
+    """Runs calls of one kind, in their order: in the loop while they are short, else in a thread.
+
+    Only the loop shows how long a call takes. In a thread it waits for the interpreter as well, each
+    time that it has let go of it, and beside a busy loop that is longer than the disk takes. Hence
+    stints: behind so many calls in the thread one is made in the loop, to see. While that is not
+    short, stints become longer.
+    """
 
     def __init__(self, executor: concurrent.futures.Executor | None = None) -> None:
         self._executor = executor
-        self._expected_s = SHORT_S
         self._running = 0
+        self._left = 1
+        """Calls of this stint that are still to be made; the first call has one to itself."""
+        self._next_stint = _SHORTEST_STINT
+        self._quickest_s = math.inf
+        """What the quickest call of this stint has taken."""
 
     async def run(self, call: Callable[[], T]) -> T:
         """Return what `call` returns; once begun it ends, even if its caller is cancelled.
@@ -71,23 +85,38 @@ class Offload:
         Raises:
             Exception: what `call` raises.
         """
-        # Never beside one in the thread: calls of one kind may share a connection or a file.
         loop = asyncio.get_running_loop()
-        if self._expected_s < SHORT_S and not self._running:
-            return self._timed(call, loop)
+        # Never beside one in the thread: calls of one kind may share a connection or a file.
+        if self._running == 0 and self._left <= 0:
+            if self._quickest_s < _LONG_S:
+                return self._in_loop(call, loop)
+            self._begin_stint()
+        self._left -= 1
         self._running += 1
-        future = loop.run_in_executor(self._executor, self._timed, call, loop)
+        future = loop.run_in_executor(self._executor, self._in_thread, call, loop)
         future.add_done_callback(self._ended)
         return await asyncio.shield(future)
 
-    def _timed(self, call: Callable[[], T], loop: asyncio.AbstractEventLoop) -> T:
+    def _in_loop(self, call: Callable[[], T], loop: asyncio.AbstractEventLoop) -> T:
         started = loop.time()  # which a simulation decides, so that a seed is the same twice
         try:
             return call()
         finally:
-            taken = loop.time() - started
-            smoothed = _MEMORY * self._expected_s + (1 - _MEMORY) * taken
-            self._expected_s = max(taken, smoothed) if taken > SHORT_S else smoothed
+            if loop.time() - started > SHORT_S:
+                self._begin_stint()
+            else:
+                self._next_stint = max(_SHORTEST_STINT, self._next_stint // 2)
+
+    def _in_thread(self, call: Callable[[], T], loop: asyncio.AbstractEventLoop) -> T:
+        started = loop.time()
+        try:
+            return call()
+        finally:
+            self._quickest_s = min(self._quickest_s, loop.time() - started)
+
+    def _begin_stint(self) -> None:
+        self._left, self._quickest_s = self._next_stint, math.inf
+        self._next_stint = min(2 * self._next_stint, _LONGEST_STINT)
 
     def _ended(self, _: object) -> None:
         self._running -= 1
