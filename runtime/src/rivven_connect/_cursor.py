@@ -165,9 +165,9 @@ class CursorTracker:
         """Check `cursor_order: ascending`; return the state to go back to if it does not hold."""
         if not self._ascends:
             return None
-        # Sorting what is sorted takes one pass.
-        ascends = None not in values and sorted(values, key=self._value) == values
-        if ascends and (self._cursor is None or self._of(self._cursor) <= self._of(values[0])):
+        if _ascends(values, self._value) and (
+            self._cursor is None or self._of(self._cursor) <= self._of(values[0])
+        ):
             return None
         self._ascends = False
         _log.warning(
@@ -235,6 +235,23 @@ class CursorTracker:
 
     def _primary_key(self, record: Any) -> Json:
         return [value_at(record, path) for path in self._spec.primary_key]
+
+
+def _ascends(values: list[Any], order: Callable[[Any], Any] | None) -> bool:
+    """Whether no value is lower than the one before, and all are there.
+
+    Raises:
+        TypeError: two values cannot be compared.
+    """
+    if order is not None and None in values:
+        return False
+    try:
+        # Sorting what is sorted takes one pass, which stops at None: it has no place in an order.
+        return sorted(values, key=order) == values and values[0] is not None
+    except TypeError:
+        if None in values:
+            return False
+        raise
 
 
 def _key(primary_key: Json) -> str:

@@ -7,10 +7,11 @@ the meta row itself. They tell damage and hand edits, not an attacker: nothing i
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import secrets
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from typing import Final
 
 import msgspec
@@ -66,6 +67,7 @@ IdentityKey = tuple[str, str, str]
 """Kind, name in the pipeline file, field as a JSON pointer; an empty pointer is the connector."""
 
 _MODULUS: Final = 2**256
+_KNOWN_DIGESTS: Final = 128
 _META: Final = (
     "pipeline", "instance", "owner_term", "commits", "committed_at", "hmac_key", "total"
 )  # fmt: skip
@@ -117,8 +119,12 @@ def new_key() -> str:
     return secrets.token_hex(32)
 
 
-def row_digest(table: str, *fields: object) -> int:
-    """Return the checksum of a row; its key is in it, so that rows cannot change places."""
+@functools.lru_cache(_KNOWN_DIGESTS, typed=True)
+def row_digest(table: str, *fields: Hashable) -> int:
+    """Return the checksum of a row; its key is in it, so that rows cannot change places.
+
+    The latest are remembered: what a commit replaces was made by the one before.
+    """
     # A text says how long it is: no two rows are written alike.
     parts = [
         f",{len(one)}:{one}" if isinstance(one, str) else f",{type(one).__name__} {one}"
