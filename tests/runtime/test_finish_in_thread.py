@@ -14,6 +14,9 @@ import pytest
 
 from rivven_connect import finish_in_thread
 
+_LONGEST_S = 5.0
+"""Seconds that a thread waits: a test that fails must not wait for it for ever."""
+
 
 async def cancelled_before(
     go: threading.Event, waiting: Coroutine[Any, Any, object], times: int
@@ -41,11 +44,11 @@ async def test_a_cancelled_caller_waits_for_the_end() -> None:
 
     def call() -> None:
         begun.set()
-        go.wait()
+        go.wait(_LONGEST_S)
         ended.append("call")
 
     task = asyncio.create_task(finish_in_thread(call))
-    await asyncio.to_thread(begun.wait)
+    await asyncio.to_thread(begun.wait, _LONGEST_S)
     task.cancel()
     await asyncio.sleep(0.01)
     assert not task.done()
@@ -60,7 +63,7 @@ async def test_a_call_that_no_thread_has_begun_is_made_all_the_same(cancelled: i
     go = threading.Event()
     ended: list[str] = []
     with ThreadPoolExecutor(1) as executor:
-        executor.submit(go.wait)
+        executor.submit(go.wait, _LONGEST_S)
         await cancelled_before(
             go, finish_in_thread(lambda: ended.append("call"), executor), cancelled
         )
@@ -74,7 +77,7 @@ def test_an_error_that_nobody_waits_for_is_not_logged(
     go = threading.Event()
 
     def call() -> None:
-        go.wait()
+        go.wait(_LONGEST_S)
         raise ValueError("password=hidden")
 
     async def main() -> None:
@@ -96,7 +99,7 @@ def test_a_loop_that_ends_leaves_no_call_out() -> None:
         del task  # left to `asyncio.run`, which cancels it
 
     with ThreadPoolExecutor(1) as executor:
-        executor.submit(go.wait)
+        executor.submit(go.wait, _LONGEST_S)
         asyncio.run(main(executor))
     assert ended == ["call"]
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import threading
+import time
 from collections.abc import Callable
 
 import pytest
 
-from rivven_connect._offload import Offload
+from rivven_connect._offload import SHORT_S, Offload
 
 
 class Disk:
@@ -97,15 +98,18 @@ async def test_no_call_is_made_beside_one_in_the_thread() -> None:
 
     with concurrent.futures.ThreadPoolExecutor(1) as executor:
         offload = Offload(executor)
-        calls = [
-            asyncio.ensure_future(offload.run(call))
-            for call in (slow, lambda: order.append("second"), lambda: order.append("third"))
-        ]
+        await offload.run(lambda: None)
+        await offload.run(lambda: time.sleep(2 * SHORT_S))
+        for _ in range(3):
+            await offload.run(lambda: None)
+        last_of_stint = asyncio.ensure_future(offload.run(slow))
+        await asyncio.sleep(0)
+        behind = asyncio.ensure_future(offload.run(lambda: order.append("behind")))
         await asyncio.sleep(0.01)
         assert order == []
         may_end.set()
-        await asyncio.gather(*calls)
-    assert order == ["slow", "second", "third"]
+        await asyncio.gather(last_of_stint, behind)
+    assert order == ["slow", "behind"]
 
 
 async def test_errors_arrive_from_either_place() -> None:

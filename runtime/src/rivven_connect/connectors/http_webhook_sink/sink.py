@@ -23,7 +23,7 @@ from rivven_connect.connectors.http_webhook_sink._generated import (
     HttpWebhookSinkConfig,
 )
 from rivven_connect.connectors.http_webhook_sink.delivery import Delivery, Load
-from rivven_connect.connectors.http_webhook_sink.keys import KeyReader
+from rivven_connect.connectors.http_webhook_sink.keys import KeyReader, are_distinct
 from rivven_connect.connectors.http_webhook_sink.outcomes import Outcomes
 from rivven_connect.connectors.http_webhook_sink.payload import (
     UNENCODABLE,
@@ -34,10 +34,8 @@ from rivven_connect.connectors.http_webhook_sink.payload import (
 from rivven_connect.connectors.http_webhook_sink.sending import Sender
 from rivven_connect.connectors.http_webhook_sink.urls import UrlTemplate
 
-_ENOUGH_REQUESTS: Final = 64
-"""Of a write: behind each there is a checkpoint, which costs as much as several of them."""
-_MOST_ROUNDS: Final = 20
-"""Of requests one behind the other: whoever stops the pipeline waits for them."""
+_MOST_REQUESTS: Final = 64
+"""Of a write, where they are quick: behind each write is a checkpoint, which costs as much as several."""
 
 
 class HttpWebhookSink(HttpWebhookSinkBase):
@@ -68,8 +66,7 @@ class HttpWebhookSink(HttpWebhookSinkBase):
     def batch_config(self, config: HttpWebhookSinkConfig) -> BatchConfig:
         """Return limits of a write: one full request is enough, and more may be there."""
         limits = super().batch_config(config)
-        at_once = config.max_concurrency
-        requests = max(at_once, min(_MOST_ROUNDS * at_once, _ENOUGH_REQUESTS))
+        requests = _MOST_REQUESTS
         if config.rate_limit_rps:
             # No write is to take much longer than a second.
             requests = max(1, min(requests, round(config.rate_limit_rps)))
@@ -157,7 +154,7 @@ class HttpWebhookSink(HttpWebhookSinkBase):
             keys = reader.of_batches(batches)
             if keys is None:
                 return None
-            if len(set(keys)) == len(keys):
+            if are_distinct(keys):
                 keys = None
         urls = self._urls(batches) if self._template.names else None
         if self._template.names and urls is None:
