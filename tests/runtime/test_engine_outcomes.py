@@ -180,62 +180,27 @@ def test_the_budget_of_a_write_is_one(tmp_path: Path) -> None:
     assert taken.durable == []
 
 
-def _put(inbox: Inbox, *counts: int) -> None:
-    for count in counts:
+async def test_enough_records_are_not_kept_waiting_and_more_go_along() -> None:
+    limits = BatchConfig(max_records=5, max_wait_ms=3_600_000, enough_records=2)
+    inbox = Inbox(limits, Gauges())
+    ledger = Ledger("a")
+
+    def put(count: int) -> None:
         piece = Piece()
         rows: list[SourceEvent] = [SourceEvent.record("s", {"id": n}) for n in range(count)]
         piece.add(Block.of(rows))
-        inbox.put(Entry("a", piece, Ledger("a"), 1))
+        inbox.put(Entry("a", piece, ledger, 1))
 
-
-async def _taken(inbox: Inbox) -> list[int]:
-    return [one.piece.records for one in (await inbox.take())[0]]
-
-
-async def test_enough_records_are_not_kept_waiting_and_more_go_along() -> None:
-    inbox = Inbox(BatchConfig(max_records=5, max_wait_ms=3_600_000, enough_records=2), Gauges())
-    _put(inbox, 1)
-    waiting = asyncio.ensure_future(_taken(inbox))
+    put(1)
+    waiting = asyncio.ensure_future(inbox.take())
     await asyncio.sleep(0)
     assert not waiting.done()
-    _put(inbox, 1)
-    assert await waiting == [1, 1]
-    inbox.took(2, 0.001)
-    _put(inbox, 2, 2, 2)
-    assert await _taken(inbox) == [2, 2]
-    assert await _taken(inbox) == [2]
-
-
-async def test_as_many_go_along_as_the_last_write_lets_expect_to_be_quick() -> None:
-    """Whoever stops a pipeline waits for the write that is under way."""
-    limits = BatchConfig(max_records=640, max_wait_ms=3_600_000, enough_records=10)
-    inbox = Inbox(limits, Gauges())
-    _put(inbox, *[10] * 200)
-    assert await _taken(inbox) == [10], "nothing is known before the first write"
-    inbox.took(10, 0.010)
-    assert await _taken(inbox) == [10] * 4, "one quick write says only so much"
-    inbox.took(40, 0.0)
-    assert sum(await _taken(inbox)) == 160
-    inbox.took(160, 0.2)
-    assert sum(await _taken(inbox)) == 200
-    inbox.took(200, 0.01)
-    assert sum(await _taken(inbox)) == 640, "and never more than the sink takes"
-    inbox.took(640, 40.0)
-    assert await _taken(inbox) == [10]
-
-
-async def test_a_batch_that_is_to_be_full_stays_full_however_long_it_takes() -> None:
-    inbox = Inbox(BatchConfig(max_records=40, max_wait_ms=3_600_000), Gauges())
-    _put(inbox, *[10] * 8)
-    inbox.took(40, 60.0)
-    assert await _taken(inbox) == [10] * 4
-
-
-def test_pieces_are_small_beside_a_batch_that_need_not_be_full() -> None:
-    assert BatchConfig(max_records=6400).piece_records == 6400
-    assert BatchConfig(max_records=6400, enough_records=100).piece_records == 1600
-    assert BatchConfig(max_records=64, enough_records=1).piece_records == 16
-    assert BatchConfig(max_records=100, enough_records=90).piece_records == 90
+    put(1)
+    assert [one.piece.records for one in (await waiting)[0]] == [1, 1]
+    for count in (2, 2, 2):
+        put(count)
+    assert [one.piece.records for one in (await inbox.take())[0]] == [2, 2]
+    assert [one.piece.records for one in (await inbox.take())[0]] == [2]
 
 
 def test_what_is_due_is_never_more_than_what_fits() -> None:

@@ -167,15 +167,11 @@ class Poison(msgspec.Struct):
     position: Json = None
 
 
-_PIECES = 4
-"""Of a full batch, where it need not be full: writes are then as large as they are quick."""
-
-
 class BatchConfig(msgspec.Struct, frozen=True):
     """When a batching sink wants its batch: whichever limit is reached first.
 
     With `enough_records`, so many are worth a write, and no more than those are waited for. What has
-    come by then goes along, up to the other limits, and as far as the last write was quick.
+    come by then goes along, up to the other limits.
     """
 
     max_records: int = 10_000
@@ -187,13 +183,6 @@ class BatchConfig(msgspec.Struct, frozen=True):
     def due_records(self) -> int:
         """The number of records from which on a batch waits for no more."""
         return min(self.enough_records or self.max_records, self.max_records)
-
-    @property
-    def piece_records(self) -> int:
-        """The most records that come together for good: a write has one such piece at least."""
-        if self.enough_records is None:
-            return self.max_records
-        return max(self.due_records, self.max_records // _PIECES)
 
     def replace(self, **changes: Any) -> BatchConfig:
         """Return a copy with some limits changed."""

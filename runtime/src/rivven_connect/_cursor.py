@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import bisect
 import hashlib
+import itertools
 import logging
 from collections.abc import Callable
 from typing import Any
@@ -42,10 +43,11 @@ class CursorTracker:
         self._start = start
         self._incremental = incremental
         resumes = incremental or COMPLETE not in start
-        self._seen: list[Json] = list(start.get(SEEN, [])) if incremental else []
-        versions: list[str] = list(start.get(VERSIONS, []))[: len(self._seen)]
-        self._versions = versions + [""] * (len(self._seen) - len(versions))
-        self._repeats = dict(zip(map(_key, self._seen), self._versions, strict=True))
+        seen: list[Json] = start.get(SEEN, []) if incremental else []
+        known = itertools.chain(start.get(VERSIONS, []), itertools.repeat(""))
+        self._ties = {_key(one): (one, version) for one, version in zip(seen, known, strict=False)}
+        """Key and version of each record at the cursor's value."""
+        self._repeats = {key: version for key, (_, version) in self._ties.items()}
         self._too_many = False
         self._paged = bool(start.get(PAGED))
         self._ascends = (
@@ -158,8 +160,10 @@ class CursorTracker:
         return final
 
     def _state(self) -> JsonObject:
-        found = {CURSOR: self._cursor, SEEN: list(self._seen)}
-        return found | {VERSIONS: list(self._versions)} if any(self._versions) else found
+        ties = self._ties.values()
+        found = {CURSOR: self._cursor, SEEN: [key for key, _ in ties]}
+        versions = [version for _, version in ties]
+        return found | {VERSIONS: versions} if any(versions) else found
 
     def _verify_order(self, values: list[Any]) -> JsonObject | None:
         """Check `cursor_order: ascending`; return the state to go back to if it does not hold."""
@@ -200,10 +204,10 @@ class CursorTracker:
                 for value, record in zip(values[first:], records[first:], strict=True)
                 if value == highest
             ]
-            keys = list(map(self._primary_key, ties))
-            self._forget_former(keys)
-            self._seen += keys
-            self._versions += map(_version, ties)
+            # A record that often changes has one place.
+            for record in ties:
+                key = self._primary_key(record)
+                self._ties[_key(key)] = key, _version(record)
             self._bound_ties()
 
     def _of(self, value: Any) -> Any:
@@ -212,7 +216,7 @@ class CursorTracker:
 
     def _bound_ties(self) -> None:
         """Keep the state small: a state that named every tie would be written once per chunk."""
-        if len(self._seen) > MOST_TIES:
+        if len(self._ties) > MOST_TIES:
             self._forget_ties()
             self._too_many = True
             _log.warning(
@@ -222,16 +226,8 @@ class CursorTracker:
                 self._spec.cursor,
             )
 
-    def _forget_former(self, keys: list[Json]) -> None:
-        """Leave out what these records were at the start: one that often changes has one place."""
-        changed = self._repeats.keys() & map(_key, keys) if self._repeats else None
-        if changed:
-            known = zip(self._seen, self._versions, strict=True)
-            kept = [one for one in known if _key(one[0]) not in changed]
-            self._seen, self._versions = [key for key, _ in kept], [one for _, one in kept]
-
     def _forget_ties(self) -> None:
-        self._seen, self._versions = [], []
+        self._ties = {}
 
     def _primary_key(self, record: Any) -> Json:
         return [value_at(record, path) for path in self._spec.primary_key]

@@ -10,19 +10,26 @@ import asyncio
 import concurrent.futures
 import contextvars
 import math
+import weakref
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-SHORT_S = 0.005
-"""Seconds that a call may keep the loop to itself: as long as a thread may keep the interpreter."""
+SHORT_S = 0.003
+"""Seconds that a call may keep the loop to itself."""
 
 _LONG_S = 0.1
 """What takes so long in a thread does not only wait for the interpreter there."""
 
-_SHORTEST_STINT, _LONGEST_STINT = 4, 256
-"""Calls that are made in a thread before one shows in the loop how long it takes by now."""
+_REST = 100
+"""Times as long as a call was that was not short, calls of its kind are made in a thread."""
+
+_SHARE = 1 / 3
+"""Of a loop's time, for all calls that are made in it."""
+
+_MOST_SAVED_S = 0.05
+"""Seconds of that share that may be left over for later."""
 
 
 async def finish_in_thread(
@@ -61,23 +68,43 @@ def _settle(running: asyncio.Future[Any]) -> None:
         running.exception()
 
 
+class _Allowance:
+    """What is left of the share of a loop's time that calls may have."""
+
+    def __init__(self, now: float) -> None:
+        self._left_s = _MOST_SAVED_S
+        self._since = now
+
+    def has_any(self, now: float) -> bool:
+        """Whether another call may be made in the loop."""
+        self._left_s = min(_MOST_SAVED_S, self._left_s + _SHARE * (now - self._since))
+        self._since = now
+        return self._left_s > 0
+
+    def take(self, seconds: float) -> None:
+        """Note what a call has taken."""
+        self._left_s -= seconds
+
+
+_allowances: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Allowance] = (
+    weakref.WeakKeyDictionary()
+)
+
+
 class Offload:
     """Runs calls of one kind, in their order: in the loop while they are short, else in a thread.
 
     Only the loop shows how long a call takes. In a thread it waits for the interpreter as well, each
-    time that it has let go of it, and beside a busy loop that is longer than the disk takes. Hence
-    stints: behind so many calls in the thread one is made in the loop, to see. While that is not
-    short, stints become longer.
+    time that it has let go of it, and beside a busy loop that is longer than a disk takes. Hence a
+    call that was not short in the loop sends those of its kind to the thread for a while, a hundred
+    times as long as it was, and then the next one shows how it is by now.
     """
 
     def __init__(self, executor: concurrent.futures.Executor | None = None) -> None:
         self._executor = executor
         self._running = 0
-        self._left = 1
-        """Calls of this stint that are still to be made; the first call has one to itself."""
-        self._next_stint = _SHORTEST_STINT
-        self._quickest_s = math.inf
-        """What the quickest call of this stint has taken."""
+        self._is_first = True
+        self._away_until = -math.inf
 
     async def run(self, call: Callable[[], T]) -> T:
         """Return what `call` returns; once begun it ends, even if its caller is cancelled.
@@ -86,37 +113,50 @@ class Offload:
             Exception: what `call` raises.
         """
         loop = asyncio.get_running_loop()
-        # Never beside one in the thread: calls of one kind may share a connection or a file.
-        if self._running == 0 and self._left <= 0:
-            if self._quickest_s < _LONG_S:
-                return self._in_loop(call, loop)
-            self._begin_stint()
-        self._left -= 1
+        if self._may_run_in(loop):
+            return self._in_loop(call, loop)
+        self._is_first = False
         self._running += 1
         future = loop.run_in_executor(self._executor, self._in_thread, call, loop)
         future.add_done_callback(self._ended)
         return await asyncio.shield(future)
+
+    def _may_run_in(self, loop: asyncio.AbstractEventLoop) -> bool:
+        # Never beside one in the thread: calls of one kind may share a connection or a file. The
+        # first goes there, because a disk may be very slow.
+        now = loop.time()
+        if self._running or self._is_first or now < self._away_until:
+            return False
+        return _allowance_of(loop, now).has_any(now)
 
     def _in_loop(self, call: Callable[[], T], loop: asyncio.AbstractEventLoop) -> T:
         started = loop.time()  # which a simulation decides, so that a seed is the same twice
         try:
             return call()
         finally:
-            if loop.time() - started > SHORT_S:
-                self._begin_stint()
-            else:
-                self._next_stint = max(_SHORTEST_STINT, self._next_stint // 2)
+            now = loop.time()
+            _allowance_of(loop, now).take(now - started)
+            self._learn(now, now - started, SHORT_S)
 
     def _in_thread(self, call: Callable[[], T], loop: asyncio.AbstractEventLoop) -> T:
         started = loop.time()
         try:
             return call()
         finally:
-            self._quickest_s = min(self._quickest_s, loop.time() - started)
+            now = loop.time()
+            self._learn(now, now - started, _LONG_S)
 
-    def _begin_stint(self) -> None:
-        self._left, self._quickest_s = self._next_stint, math.inf
-        self._next_stint = min(2 * self._next_stint, _LONGEST_STINT)
+    def _learn(self, now: float, taken: float, most: float) -> None:
+        """Stay away from the loop for a while after a call that took longer than it may."""
+        if taken > most:
+            self._away_until = max(self._away_until, now + _REST * taken)
 
     def _ended(self, _: object) -> None:
         self._running -= 1
+
+
+def _allowance_of(loop: asyncio.AbstractEventLoop, now: float) -> _Allowance:
+    found = _allowances.get(loop)
+    if found is None:
+        found = _allowances[loop] = _Allowance(now)
+    return found

@@ -58,7 +58,7 @@ def test_a_full_request_is_enough_for_a_write_that_may_be_larger() -> None:
     limits = sink.batch_config(config_of("http://h/"))
     assert (limits.due_records, limits.max_records, limits.max_wait_ms) == (100, 6400, 1000)
     alone = sink.batch_config(config_of("http://h/", batch_size=1, max_concurrency=1))
-    assert (alone.due_records, alone.max_records) == (1, 64)
+    assert (alone.due_records, alone.max_records) == (1, 20)
     slow = sink.batch_config(config_of("http://h/", rate_limit_rps=2, batch_timeout_ms=50))
     assert (slow.due_records, slow.max_records, slow.max_wait_ms) == (100, 200, 50)
 

@@ -187,10 +187,7 @@ class SinkRunner:
             origins.groups.append((entry.source, blocks))
         counts = sink_counts(self.plan)
         if any(blocks for _, blocks in origins.groups):
-            loop = asyncio.get_running_loop()
-            started = loop.time()
             attempt = await writer.write(origins)
-            self.inbox.took(sum(entry.piece.records for entry in entries), loop.time() - started)
             counts = attempt.counts
             changed.letters += attempt.letters
         await self._keep(entries, changed, counts)

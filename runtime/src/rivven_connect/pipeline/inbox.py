@@ -10,25 +10,17 @@ from rivven_connect._batch import BatchConfig
 from rivven_connect.pipeline.ledger import Entry
 from rivven_connect.pipeline.summary import Gauges
 
-_WRITE_S = 0.25
-"""Seconds that a write is to take: whoever stops a pipeline waits for the one that is under way."""
-
-_MOST_GROWTH = 4.0
-"""What one quick write says of larger ones."""
-
 
 class Inbox:
     """Pieces from all sources of a sink, references only; the sink's task is the one that takes.
 
     It waits on one event with one deadline. A piece is never split: sources cut them to the
-    smallest batch of their sinks. Where a batch need not be full, as many pieces are taken as the
-    last write lets expect to take no longer than a moment.
+    smallest batch of their sinks.
     """
 
     def __init__(self, limits: BatchConfig, gauges: Gauges) -> None:
         self._limits = limits
         self._due_records = limits.due_records
-        self._most_records = limits.due_records
         self._gauges = gauges
         self._entries: deque[Entry] = deque()
         self._records = 0
@@ -45,12 +37,6 @@ class Inbox:
         self.remind()
         if self._is_due():
             self._changed.set()
-
-    def took(self, records: int, seconds: float) -> None:
-        """Learn from a write how many records the next one may have."""
-        growth = min(_MOST_GROWTH, _WRITE_S / seconds) if seconds > 0 else _MOST_GROWTH
-        most = min(int(records * growth), self._limits.max_records)
-        self._most_records = max(self._due_records, most)
 
     def remind(self, *, hurry: bool = False) -> None:
         """Start the timer of `max_wait_ms` if it does not run; in a hurry, it has run out."""
@@ -75,7 +61,7 @@ class Inbox:
             size += piece.size
             if batch and (
                 piece.catalog is not None
-                or records > self._most_records
+                or records > self._limits.max_records
                 or size > self._limits.max_bytes
             ):
                 break

@@ -263,7 +263,7 @@ class SourceRunner:
     def _piece_limits(self) -> PieceLimits:
         """Return how large a piece may be: as the smallest batch of the sinks, and even paced."""
         largest = PieceLimits()
-        records = [sink.limits.piece_records for sink in self._sinks]
+        records = [sink.limits.max_records for sink in self._sinks]
         if self.plan.rate_limit.events_per_second:
             records.append(max(1, int(self.plan.rate_limit.events_per_second / 10)))
         return PieceLimits(

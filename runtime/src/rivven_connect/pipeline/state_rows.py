@@ -12,7 +12,13 @@ import msgspec
 
 from rivven_connect._errors import StateStoreError
 from rivven_connect.pipeline.state_files import StateRefused
-from rivven_connect.pipeline.state_schema import Counters, IdentityKey, row_digest, state_name
+from rivven_connect.pipeline.state_schema import (
+    Counters,
+    IdentityKey,
+    counter_digest,
+    row_digest,
+    state_name,
+)
 
 _log = logging.getLogger("rivven_connect.pipeline")
 _EMPTY = "{}"
@@ -99,9 +105,9 @@ class Changes:
             "REPLACE INTO counters VALUES (?, ?, ?)", [(*key, totals[key]) for key in totals]
         )
         for key, total in totals.items():
-            self.difference += row_digest("counters", *key, total)
+            self.difference += counter_digest(*key, total)
             if key in known:
-                self.difference -= row_digest("counters", *key, known[key])
+                self.difference -= counter_digest(*key, known[key])
 
     def identify(self, identities: Mapping[IdentityKey, str]) -> None:
         """Keep the fingerprints of connectors; those of other connectors stay."""

@@ -11,7 +11,7 @@ import functools
 import hashlib
 import secrets
 import sqlite3
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 import msgspec
@@ -67,7 +67,7 @@ IdentityKey = tuple[str, str, str]
 """Kind, name in the pipeline file, field as a JSON pointer; an empty pointer is the connector."""
 
 _MODULUS: Final = 2**256
-_KNOWN_DIGESTS: Final = 128
+_KNOWN_COUNTERS: Final = 128
 _META: Final = (
     "pipeline", "instance", "owner_term", "commits", "committed_at", "hmac_key", "total"
 )  # fmt: skip
@@ -119,18 +119,20 @@ def new_key() -> str:
     return secrets.token_hex(32)
 
 
-@functools.lru_cache(_KNOWN_DIGESTS, typed=True)
-def row_digest(table: str, *fields: Hashable) -> int:
-    """Return the checksum of a row; its key is in it, so that rows cannot change places.
-
-    The latest are remembered: what a commit replaces was made by the one before.
-    """
+def row_digest(table: str, *fields: object) -> int:
+    """Return the checksum of a row; its key is in it, so that rows cannot change places."""
     # A text says how long it is: no two rows are written alike.
     parts = [
         f",{len(one)}:{one}" if isinstance(one, str) else f",{type(one).__name__} {one}"
         for one in fields
     ]
     return int.from_bytes(hashlib.sha256("".join((table, *parts)).encode()).digest())
+
+
+@functools.lru_cache(_KNOWN_COUNTERS)
+def counter_digest(connector: str, name: str, value: int) -> int:
+    """Return the checksum of a counter; that of what a commit replaces was made by the one before."""
+    return row_digest("counters", connector, name, value)
 
 
 def read_meta(connection: sqlite3.Connection) -> tuple[Meta, str] | None:

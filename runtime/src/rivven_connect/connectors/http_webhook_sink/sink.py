@@ -34,8 +34,10 @@ from rivven_connect.connectors.http_webhook_sink.payload import (
 from rivven_connect.connectors.http_webhook_sink.sending import Sender
 from rivven_connect.connectors.http_webhook_sink.urls import UrlTemplate
 
-_MOST_REQUESTS: Final = 64
-"""Of a write, where they are quick: behind each write is a checkpoint, which costs as much as several."""
+_ENOUGH_REQUESTS: Final = 64
+"""Of a write: behind each there is a checkpoint, which costs as much as several of them."""
+_MOST_ROUNDS: Final = 20
+"""Of requests one behind the other: whoever stops the pipeline waits for them."""
 
 
 class HttpWebhookSink(HttpWebhookSinkBase):
@@ -66,7 +68,8 @@ class HttpWebhookSink(HttpWebhookSinkBase):
     def batch_config(self, config: HttpWebhookSinkConfig) -> BatchConfig:
         """Return limits of a write: one full request is enough, and more may be there."""
         limits = super().batch_config(config)
-        requests = _MOST_REQUESTS
+        at_once = config.max_concurrency
+        requests = max(at_once, min(_MOST_ROUNDS * at_once, _ENOUGH_REQUESTS))
         if config.rate_limit_rps:
             # No write is to take much longer than a second.
             requests = max(1, min(requests, round(config.rate_limit_rps)))
