@@ -59,6 +59,21 @@ async def test_a_slow_disk_hardly_holds_up_the_loop(monkeypatch: pytest.MonkeyPa
     assert disk.blocked < 0.015 * disk.now
 
 
+async def test_one_slow_call_is_followed_by_few_in_the_thread(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    disk = Disk(monkeypatch)
+    disk.in_loop = disk.in_thread = 0.001
+    offload = Offload()
+    await disk.work(offload, 100)
+    disk.in_loop = 0.010
+    await disk.work(offload, 1)
+    disk.in_loop = 0.001
+    await disk.work(offload, 100)
+    assert 10 < disk.places[100:].count(False) < 30
+    assert all(disk.places[-70:])
+
+
 async def test_a_very_slow_disk_never_does(monkeypatch: pytest.MonkeyPatch) -> None:
     disk = Disk(monkeypatch)
     disk.in_loop = disk.in_thread = 0.5

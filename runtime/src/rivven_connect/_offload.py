@@ -22,7 +22,7 @@ SHORT_S = 0.003
 _LONG_S = 0.1
 """What takes so long in a thread does not only wait for the interpreter there."""
 
-_REST = 100
+_SHORTEST_REST, _LONGEST_REST = 10, 160
 """Times as long as a call was that was not short, calls of its kind are made in a thread."""
 
 _SHARE = 1 / 3
@@ -96,8 +96,9 @@ class Offload:
 
     Only the loop shows how long a call takes. In a thread it waits for the interpreter as well, each
     time that it has let go of it, and beside a busy loop that is longer than a disk takes. Hence a
-    call that was not short in the loop sends those of its kind to the thread for a while, a hundred
-    times as long as it was, and then the next one shows how it is by now.
+    call that was not short in the loop sends those of its kind to the thread for a while, and then
+    the next one shows how it is by now. The while is ten times as long as the call was; it doubles
+    as long as they are not short.
     """
 
     def __init__(self, executor: concurrent.futures.Executor | None = None) -> None:
@@ -105,6 +106,7 @@ class Offload:
         self._running = 0
         self._is_first = True
         self._away_until = -math.inf
+        self._rest = _SHORTEST_REST
 
     async def run(self, call: Callable[[], T]) -> T:
         """Return what `call` returns; once begun it ends, even if its caller is cancelled.
@@ -135,8 +137,13 @@ class Offload:
             return call()
         finally:
             now = loop.time()
-            _allowance_of(loop, now).take(now - started)
-            self._learn(now, now - started, SHORT_S)
+            taken = now - started
+            _allowance_of(loop, now).take(taken)
+            if taken > SHORT_S:
+                self._stay_away(now, taken)
+                self._rest = min(2 * self._rest, _LONGEST_REST)
+            else:
+                self._rest = max(self._rest // 2, _SHORTEST_REST)
 
     def _in_thread(self, call: Callable[[], T], loop: asyncio.AbstractEventLoop) -> T:
         started = loop.time()
@@ -144,12 +151,11 @@ class Offload:
             return call()
         finally:
             now = loop.time()
-            self._learn(now, now - started, _LONG_S)
+            if now - started > _LONG_S:
+                self._stay_away(now, now - started)
 
-    def _learn(self, now: float, taken: float, most: float) -> None:
-        """Stay away from the loop for a while after a call that took longer than it may."""
-        if taken > most:
-            self._away_until = max(self._away_until, now + _REST * taken)
+    def _stay_away(self, now: float, taken: float) -> None:
+        self._away_until = max(self._away_until, now + self._rest * taken)
 
     def _ended(self, _: object) -> None:
         self._running -= 1
