@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import decimal
 import logging
 from collections.abc import AsyncIterator, Iterator
 from typing import Any, ClassVar
@@ -28,6 +29,7 @@ from rivven_connect import (
     StreamSpec,
     SyncMode,
 )
+from rivven_connect._cursor import _ascends
 from rivven_connect._pump import Pump
 from rivven_connect.config import SourceConfig
 
@@ -261,6 +263,48 @@ def test_an_ascending_stream_that_goes_down_becomes_unordered(
     assert states(items)[2] == {"unordered": True}, "back to where the sync began"
     wanted = {"complete": 1, "cursor": 9, "seen": [[2]], "unordered": True}
     assert states(items)[-1].items() >= wanted.items()
+
+
+@pytest.mark.parametrize(
+    "page", [[1, 9, 2], [9, 1], [1, None, 2], [None, 1], [1, None], [None]], ids=str
+)
+def test_so_does_one_that_goes_down_inside_a_page_or_has_no_value_there(
+    page: list[int | None], caplog: pytest.LogCaptureFixture
+) -> None:
+    rows = [{"id": number, "t": value} for number, value in enumerate(page)]
+    with caplog.at_level(logging.WARNING):
+        items = run(make(lambda _: iter([rows]), **KEYED))
+    assert ids(items) == list(range(len(page)))
+    assert "went down" in caplog.text
+    assert states(items)[0] == {"unordered": True}
+    highest = max((one for one in page if one is not None), default=None)
+    assert states(items)[-1].get("cursor") == highest
+
+
+def test_equal_and_rising_values_inside_a_page_are_in_order(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    rows = [{"id": number, "t": value} for number, value in enumerate([0, 1, 1, 2])]
+    with caplog.at_level(logging.WARNING):
+        items = run(make(lambda _: iter([rows]), **KEYED))
+    assert "went down" not in caplog.text
+    assert states(items)[0].items() >= {"cursor": 2, "seen": [[3]]}.items()
+
+
+def test_values_that_cannot_be_compared_inside_a_page_name_the_field(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    rows = [{"id": 1, "t": 1}, {"id": 2, "t": "b"}]
+    with pytest.raises(ConnectorError, match="values of the cursor field 't' cannot be compared"):
+        run(make(lambda _: iter([rows]), **KEYED))
+    assert "went down" not in caplog.text
+
+
+def test_texts_that_stand_for_numbers_are_in_the_order_of_those() -> None:
+    """As the cursor's values in a batch of columns, of which None has no number."""
+    assert _ascends(["9", "10"], decimal.Decimal)
+    assert not _ascends(["10", "9"], decimal.Decimal)
+    assert not _ascends(["9", None], decimal.Decimal)
 
 
 def test_an_unordered_stream_moves_only_at_its_end() -> None:

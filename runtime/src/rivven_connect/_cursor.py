@@ -239,10 +239,8 @@ def _ascends(values: list[Any], order: Callable[[Any], Any] | None) -> bool:
     Raises:
         TypeError: two values cannot be compared.
     """
-    if order is not None and None in values:
-        return False
     try:
-        # Sorting what is sorted takes one pass, which stops at None: it has no place in an order.
+        # Sorting what is sorted takes one pass. None has no place in an order, nor a value in one.
         return sorted(values, key=order) == values and values[0] is not None
     except TypeError:
         if None in values:

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-SHORT_S = 0.003
+_SHORT_S = 0.003
 """Seconds that a call may keep the loop to itself."""
 
 _LONG_S = 0.1
@@ -139,7 +139,7 @@ class Offload:
             now = loop.time()
             taken = now - started
             _allowance_of(loop, now).take(taken)
-            if taken > SHORT_S:
+            if taken > _SHORT_S:
                 self._stay_away(now, taken)
                 self._rest = min(2 * self._rest, _LONGEST_REST)
             else:
