@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_contracts import (
+from contract_kit import (
     LATER,
     SECRET,
     Feed,
