@@ -103,7 +103,11 @@ class HttpClient:
         self._headers = merged_headers(_DEFAULT_HEADERS, headers or {}, fixed)
         self._query = revealed(query or {})
         self._session = _session.Session(
-            self._limits, self._headers, verify_tls=verify_tls, ca_file=ca_file
+            self._limits,
+            self._headers,
+            https=self._base.scheme == "https",
+            verify_tls=verify_tls,
+            ca_file=ca_file,
         )
         if not verify_tls:
             _log.warning("certificates of %s are not verified", self._base.origin())

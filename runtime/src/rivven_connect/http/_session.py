@@ -6,18 +6,21 @@ Its exceptions are mapped here and nowhere else. They hold URLs and headers, hen
 from __future__ import annotations
 
 import asyncio
+import functools
 import os
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import aiohttp
-
 from rivven_connect._errors import ConnectorError
 from rivven_connect._network import NotPublicError, require_allowed
 from rivven_connect._problems import escape_text
 from rivven_connect.http._deadlines import Deadlines
+from rivven_connect.http._late_trust import late_trust
+
+with late_trust():
+    import aiohttp
 
 if TYPE_CHECKING:
     from rivven_connect.http._client import HttpLimits
@@ -36,13 +39,14 @@ class Session:
         limits: HttpLimits,
         headers: Mapping[str, str],
         *,
+        https: bool,
         verify_tls: bool,
         ca_file: str | None,
     ) -> None:
         connector = aiohttp.TCPConnector(
             limit=limits.max_connections,
             keepalive_timeout=limits.keepalive_ms / 1000,
-            ssl=_trust(ca_file) if verify_tls else False,
+            ssl=verify_tls and _trust(ca_file, https=https),
             socket_factory=_allowed_socket,
         )
         self._session = aiohttp.ClientSession(
@@ -120,9 +124,16 @@ def _allowed_socket(address: tuple[Any, ...]) -> socket.socket:
     return _Socket(family, kind, protocol)
 
 
-def _trust(ca_file: str | None) -> ssl.SSLContext | bool:
+@functools.cache
+def _system_trust() -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    context.set_alpn_protocols(("http/1.1",))
+    return context
+
+
+def _trust(ca_file: str | None, *, https: bool) -> ssl.SSLContext | bool:
     if ca_file is None:
-        return True
+        return _system_trust() if https else True
     try:
         return ssl.create_default_context(cafile=ca_file)
     except OSError as error:
