@@ -11,6 +11,8 @@ from rivven_connect._redaction import redact
 from rivven_connect.pipeline.state_rows import StateRow
 from rivven_connect.pipeline.state_schema import StateKey
 
+_encode = json.JSONEncoder(ensure_ascii=False, sort_keys=True, allow_nan=False).encode
+
 
 def encode_state(source: str, key: StateKey, value: JsonObject) -> StateRow:
     """Return the row that holds a state.
@@ -20,7 +22,7 @@ def encode_state(source: str, key: StateKey, value: JsonObject) -> StateRow:
     """
     stream, partition = key
     try:
-        text = json.dumps(value, ensure_ascii=False, sort_keys=True, allow_nan=False)
+        text = _encode(value)
         text.encode()
     except (TypeError, ValueError, RecursionError) as error:
         raise StateStoreError(

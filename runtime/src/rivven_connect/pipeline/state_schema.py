@@ -71,6 +71,11 @@ _KNOWN_COUNTERS: Final = 128
 _META: Final = (
     "pipeline", "instance", "owner_term", "commits", "committed_at", "hmac_key", "total"
 )  # fmt: skip
+_READ_META: Final = f"SELECT {', '.join(_META)}, seal FROM meta"  # noqa: S608
+_WRITE_META: Final = (
+    f"UPDATE meta SET {', '.join(f'{name} = ?' for name in (*_META, 'seal'))} "  # noqa: S608
+    "WHERE id = 1 AND owner_term = ?"
+)
 
 
 def state_name(key: StateKey) -> str:
@@ -137,7 +142,7 @@ def counter_digest(connector: str, name: str, value: int) -> int:
 
 def read_meta(connection: sqlite3.Connection) -> tuple[Meta, str] | None:
     """Return the meta row and its seal as it is stored; None where there is not exactly one."""
-    rows = connection.execute(f"SELECT {', '.join(_META)}, seal FROM meta").fetchall()  # noqa: S608
+    rows = connection.execute(_READ_META).fetchall()
     if len(rows) != 1:
         return None
     *fields, seal = rows[0]
@@ -146,11 +151,7 @@ def read_meta(connection: sqlite3.Connection) -> tuple[Meta, str] | None:
 
 def write_meta(connection: sqlite3.Connection, meta: Meta, *, owner_term: int) -> bool:
     """Store the meta row if the owner is still that of `owner_term`; return whether it was."""
-    columns = ", ".join(f"{name} = ?" for name in (*_META, "seal"))
-    done = connection.execute(
-        f"UPDATE meta SET {columns} WHERE id = 1 AND owner_term = ?",  # noqa: S608
-        (*meta.fields(), meta.seal(), owner_term),
-    )
+    done = connection.execute(_WRITE_META, (*meta.fields(), meta.seal(), owner_term))
     return done.rowcount == 1
 
 

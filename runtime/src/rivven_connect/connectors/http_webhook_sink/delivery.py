@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 from collections.abc import Hashable, Iterator, Sequence
+
+import msgspec
 
 from rivven_connect import ConnectorError, RecordError, RetryableError, SourceEvent
 from rivven_connect.connectors.http_webhook_sink._generated import HttpWebhookSinkConfig
@@ -14,8 +15,7 @@ from rivven_connect.connectors.http_webhook_sink.sending import Sender
 from rivven_connect.connectors.http_webhook_sink.waves import Places, plan_waves
 
 
-@dataclasses.dataclass(slots=True, kw_only=True)
-class Load:
+class Load(msgspec.Struct, kw_only=True, eq=False):
     """Records that are ready to be sent, as columns."""
 
     places: Sequence[int]

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
-import operator
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from typing import Any, Self, TypeAlias
+from typing import Self, TypeAlias
 
 import msgspec
 
@@ -94,13 +92,8 @@ def distinct(keys: Iterable[Hashable]) -> set[Hashable]:
     return found
 
 
-def are_distinct(keys: Sequence[Any]) -> bool:
-    """Whether no key is there twice. Most ascend, which takes a third of a set of them to see."""
-    try:
-        if all(map(operator.lt, keys, itertools.islice(keys, 1, None))):
-            return True
-    except TypeError:  # keys of several types
-        pass
+def are_distinct(keys: Sequence[Hashable]) -> bool:
+    """Whether no key is there twice."""
     return len(set(keys)) == len(keys)
 
 

@@ -37,7 +37,7 @@ from rivven_connect.connectors.http_webhook_sink.urls import UrlTemplate
 _ENOUGH_REQUESTS: Final = 64
 """Of a write: behind each there is a checkpoint, which costs as much as several of them."""
 _MOST_ROUNDS: Final = 20
-"""Of requests one behind the other: whoever stops the pipeline waits for them."""
+"""Of requests one behind the other: until the last is answered, none of a write counts as progress."""
 
 
 class HttpWebhookSink(HttpWebhookSinkBase):
