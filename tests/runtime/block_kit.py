@@ -108,10 +108,9 @@ def make_taker(
 
 def _compare(batch: EventBatch, asks: JsonForm) -> None:
     """Hold what a sink asks of a batch against the batch's lines."""
-    decode = msgspec.json.Decoder().decode_lines
-    rows = decode(batch.lines())
+    rows = msgspec.json.Decoder().decode_lines(batch.lines())
     if size := asks.group:
-        parts = [decode(group) for group in batch.line_groups(size)]
+        parts = [msgspec.json.decode(array) for array in batch.arrays(size)]
         assert parts == [rows[start : start + size] for start in range(0, len(rows), size)]
     for field in asks.fields.get(batch.full_name(), ()):
         assert batch.values(field) == [row.get(field) for row in rows]

@@ -1,4 +1,4 @@
-"""What a sink that takes JSON asks for beside the lines: groups of them, and values of fields."""
+"""What a sink that takes JSON asks for beside lines: arrays, and values of fields."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from engine_kit import QUICK, SIMPLE, make_source, plan_of, registries, run_plan
 
 from rivven_connect._batch import EventBatch, Item
 from rivven_connect._events import EventType, SourceEvent
-from rivven_connect._json import decode_lines, encode_lines
+from rivven_connect._json import encode_arrays, encode_json, encode_lines
 from rivven_connect._sink import BatchForm, JsonForm
 from rivven_connect._state import State
 from rivven_connect.pipeline import blocks
@@ -32,7 +32,7 @@ async def read(_session: int, _state: State | None) -> AsyncIterator[Item]:
 
 
 @pytest.mark.parametrize("group", [0, 1, 7, 50, 1000])
-def test_groups_and_values_are_those_of_the_lines(tmp_path: Path, group: int) -> None:
+def test_arrays_and_values_are_those_of_the_lines(tmp_path: Path, group: int) -> None:
     sink, taken = make_taker("json", asks=JsonForm(group, FIELDS))
     run_plan(simple_plan(tmp_path, make_source(read)[0], sink))
     assert taken.durable == [record(number) for number in range(COUNT)]
@@ -103,10 +103,13 @@ def test_a_record_that_is_no_object_has_no_fields() -> None:
     assert batch.values("id") == [None, None, 5, None, None]
 
 
-def test_groups_of_another_size_are_made_of_the_lines() -> None:
-    records = [record(number) for number in range(20)]
-    groups = [encode_lines(records[start : start + 7]) for start in (0, 7, 14)]
-    batch = blocks.EncodedBatch(EventBatch("s", records), groups, form=JsonForm(7))
+@pytest.mark.parametrize("count", [0, 14, 20, 21])
+def test_each_form_of_json_says_the_same(count: int) -> None:
+    records = [record(number) for number in range(count)]
+    batch = blocks.EncodedBatch(EventBatch("s", records), form=JsonForm(7))
+    assert batch.json_size() == sum(len(encode_json(one)) for one in records)
+    assert batch.lines() == encode_lines(records)
+    assert batch.texts() == [encode_json(one) for one in records]
+    assert batch.rows() == records
     for size in (3, 7, 100):
-        found = [decode_lines(group) for group in batch.line_groups(size)]
-        assert found == [records[start : start + size] for start in range(0, 20, size)]
+        assert batch.arrays(size) == encode_arrays(records, size)

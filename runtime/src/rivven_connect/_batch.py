@@ -79,10 +79,16 @@ class EventBatch:
         """
         return encode_lines(self.rows())
 
-    def line_groups(self, size: int) -> list[bytes]:
-        """Return the records as JSON Lines, `size` of them together; the last group may be smaller."""
-        lines = self.lines().splitlines(keepends=True)
-        return [b"".join(lines[start : start + size]) for start in range(0, len(lines), size)]
+    def texts(self) -> list[bytes]:
+        """Return each record as JSON; raises what `lines` does."""
+        return self.lines().splitlines()
+
+    def arrays(self, size: int) -> list[bytes]:
+        """Return the records as JSON arrays, `size` of them in each; the last one may be smaller."""
+        texts = self.texts()
+        return [
+            b"[%b]" % b",".join(texts[start : start + size]) for start in range(0, len(texts), size)
+        ]
 
     def values(self, field: str) -> list[Json]:
         """Return what each record has in a field: None where it has none."""

@@ -21,6 +21,8 @@ _sorting_encoder = msgspec.json.Encoder(order="sorted")
 
 _decoder = msgspec.json.Decoder()
 
+_part_decoder = msgspec.json.Decoder(list[msgspec.Raw])
+
 UNENCODABLE = (TypeError, ValueError, RecursionError)
 """What the encoder raises for a value that is not JSON: an object of some class, a loop."""
 
@@ -65,6 +67,20 @@ def field_values(records: Sequence[Json], field: str | None) -> list[Json]:
         return list(map(operator.itemgetter(field), records))
     except (KeyError, TypeError, IndexError):
         return [record.get(field) for record in records]
+
+
+def encode_arrays(values: list[Json], size: int) -> list[bytes]:
+    """Return `values` as JSON arrays of `size` each; the last one may be smaller.
+
+    Raises:
+        TypeError: a value has no JSON form; likewise ValueError and RecursionError.
+    """
+    return [encoder.encode(values[start : start + size]) for start in range(0, len(values), size)]
+
+
+def parts_of(array: bytes) -> list[bytes]:
+    """Return what stands in a JSON array, each as it is written."""
+    return [bytes(one) for one in _part_decoder.decode(array)]
 
 
 def decode_lines(raw: bytes) -> list[Json]:

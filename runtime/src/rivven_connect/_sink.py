@@ -28,13 +28,13 @@ class JsonForm(msgspec.Struct, frozen=True):
     """What a sink that takes `json` asks its batches for: cheap then, and possible without."""
 
     group: int = 0
-    """How many records `EventBatch.line_groups` is to return together; 0 if it is not asked."""
+    """How many records `EventBatch.arrays` is to put into each array; 0 if it is not asked."""
     fields: Mapping[str, Collection[str]] = msgspec.field(default_factory=dict)
     """Fields that `EventBatch.values` is asked for, by the stream's full name."""
 
     @classmethod
     def of_all(cls, forms: Sequence[JsonForm]) -> JsonForm:
-        """Return one form for several sinks; lines are in no groups where these differ."""
+        """Return one form for several sinks; there are no arrays where their sizes differ."""
         fields: dict[str, set[str]] = {}
         for form in forms:
             for name, wanted in form.fields.items():

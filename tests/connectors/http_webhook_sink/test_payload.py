@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rivven_connect._json import encode_json
-from rivven_connect.connectors.http_webhook_sink.payload import Lines, Records
+from rivven_connect.connectors.http_webhook_sink.payload import Arrays, Records
 from rivven_connect.connectors.http_webhook_sink.waves import Places
 
 
@@ -20,18 +20,15 @@ def requests(draw: st.DrawFn) -> tuple[int, int, list[Places]]:
 
 
 @given(requests())
-def test_a_body_of_lines_holds_what_a_body_of_records_does(
-    made: tuple[int, int, list[Places]],
+def test_a_body_of_arrays_holds_what_a_body_of_records_does(
+    drawn: tuple[int, int, list[Places]],
 ) -> None:
-    count, size, wanted = made
+    count, size, wanted = drawn
     encoded = [
         encode_json({"id": number, "text": f"a\r\n\u2028,{number}"}) for number in range(count)
     ]
-    groups = [
-        b"".join(record + b"\n" for record in encoded[at : at + size])
-        for at in range(0, count, size)
-    ]
-    lines, records = Lines(groups, count, size), Records(encoded, alone=False)
-    assert len(lines) == len(records) == count
+    made = [b"[%b]" % b",".join(encoded[at : at + size]) for at in range(0, count, size)]
+    arrays, records = Arrays(made, count, size), Records(encoded, alone=False)
+    assert len(arrays) == len(records) == count
     for request in wanted:
-        assert lines.body(request) == records.body(request)
+        assert arrays.body(request) == records.body(request)

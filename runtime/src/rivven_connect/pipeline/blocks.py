@@ -18,7 +18,14 @@ import msgspec.structs
 
 from rivven_connect._batch import BatchConfig, EventBatch
 from rivven_connect._events import EventType, SourceEvent
-from rivven_connect._json import UNENCODABLE, Json, decode_lines, encode_lines
+from rivven_connect._json import (
+    UNENCODABLE,
+    Json,
+    decode_lines,
+    encode_arrays,
+    encode_lines,
+    parts_of,
+)
 from rivven_connect._sink import JsonForm
 from rivven_connect.pipeline.store import StateKey
 
@@ -62,17 +69,21 @@ class HeldBatch(EventBatch):
 
 
 class EncodedBatch(EventBatch):
-    """Rows that are also, or only, kept as JSON Lines; then `records` is None.
+    """Rows that are also, or only, kept as JSON; then `records` is None.
 
-    `form` is how sinks ask for the lines; the values of its fields are kept where rows are not.
+    `form` is how sinks ask for the JSON: in arrays, if the records fill all of them, and else as lines.
+    The values of its fields are kept where rows are not.
+
+    Raises:
+        TypeError: a record has no JSON form; likewise ValueError and RecursionError.
     """
 
-    __slots__ = ("_count", "_group", "_groups", "_values")
+    __slots__ = ("_arrays", "_count", "_lines", "_size", "_values")
 
     def __init__(
         self,
         batch: EventBatch,
-        groups: list[bytes],
+        lines: bytes | None = None,
         *,
         keep: bool = False,
         form: JsonForm = JsonForm(),  # noqa: B008  # immutable
@@ -85,8 +96,14 @@ class EncodedBatch(EventBatch):
             **batch.columns(),
         )
         self._count = len(batch)
-        self._groups = groups
-        self._group = form.group
+        self._arrays: list[bytes] = []
+        self._lines = lines
+        self._size = 0
+        if lines is None and form.group and self._count % form.group == 0:
+            self._size = form.group
+            self._arrays = encode_arrays(batch.records, form.group)
+        elif lines is None:
+            self._lines = encode_lines(batch.records)
         fields = () if keep else form.fields.get(batch.full_name(), ())
         self._values = {field: batch.values(field) for field in fields}
 
@@ -97,13 +114,27 @@ class EncodedBatch(EventBatch):
         """Return the records, decoded anew where only the lines are kept."""
         return decode_lines(self.lines()) if self.records is None else super().rows()
 
+    def json_size(self) -> int:
+        """Return how many bytes the records have as JSON."""
+        # Behind each is a comma, a bracket or the end of a line, and before each array a bracket.
+        written = sum(map(len, self._arrays)) if self._lines is None else len(self._lines)
+        return written - self._count - len(self._arrays)
+
     def lines(self) -> bytes:
         """Return the records as JSON Lines."""
-        return self._groups[0] if len(self._groups) == 1 else b"".join(self._groups)
+        if self._lines is not None:
+            return self._lines
+        return b"".join(b"%b\n" % one for one in self.texts())
 
-    def line_groups(self, size: int) -> list[bytes]:
-        """Return the lines as they were encoded, if that was in groups of this size."""
-        return self._groups if size == self._group else super().line_groups(size)
+    def texts(self) -> list[bytes]:
+        """Return each record as JSON."""
+        if self._lines is not None:
+            return super().texts()
+        return [one for array in self._arrays for one in parts_of(array)]
+
+    def arrays(self, size: int) -> list[bytes]:
+        """Return the arrays as they were encoded, if they have this size."""
+        return self._arrays if size == self._size else super().arrays(size)
 
     def values(self, field: str) -> list[Json]:
         """Return what each record has in a field, decoded anew where it is not kept."""
@@ -146,9 +177,8 @@ class Block(msgspec.Struct, eq=False):
         if not self.batch.is_columnar():
             return self
         rows = self.batch.rows()
-        lines = encode_lines(rows)
-        batch = EncodedBatch(with_records(self.batch, rows), [lines], keep=True)
-        return Block(self.key, batch, len(lines) - len(rows))
+        batch = EncodedBatch(with_records(self.batch, rows), keep=True)
+        return Block(self.key, batch, batch.json_size())
 
     def events(self) -> list[SourceEvent]:
         """Return the events: always the same objects, because identity names an event."""

@@ -6,11 +6,9 @@ import datetime
 import itertools
 from collections.abc import Collection
 
-import msgspec.structs
-
 from rivven_connect._batch import EventBatch
 from rivven_connect._events import SourceEvent
-from rivven_connect._json import Json, encode_lines
+from rivven_connect._json import encode_lines
 from rivven_connect._sink import BatchForm, JsonForm
 from rivven_connect.pipeline.blocks import (
     RECORD_OVERHEAD,
@@ -40,7 +38,6 @@ class Draft:
         self._wants_lines = "json" in forms
         self._only_lines = set(forms) == {"json"}
         self._json_form = json_form
-        self._ungrouped = msgspec.structs.replace(json_form, group=0)
         self.piece = Piece()
         self._loose: list[SourceEvent] = []
         self._loose_key: StateKey = ("", "")
@@ -65,12 +62,10 @@ class Draft:
         """
         if batch.is_columnar():
             return Block(key, batch, batch.records.nbytes)
-        groups = self._line_groups(batch.records)
-        size = sum(map(len, groups)) - len(batch)
         if not self._wants_lines:
-            return Block(key, batch, size)
-        encoded = EncodedBatch(batch, groups, keep=not self._only_lines, form=self._json_form)
-        return Block(key, encoded, size)
+            return Block(key, batch, len(encode_lines(batch.records)) - len(batch))
+        encoded = EncodedBatch(batch, keep=not self._only_lines, form=self._json_form)
+        return Block(key, encoded, encoded.json_size())
 
     def blocks_of_events(self, events: list[SourceEvent], key: StateKey) -> list[Block]:
         """Return events as blocks, one for each run of one stream.
@@ -83,15 +78,9 @@ class Draft:
     def _block_of_held(self, batch: HeldBatch, key: StateKey) -> Block:
         lines, size = measured(batch)
         if self._only_lines and batch.is_plain():
-            return Block(key, EncodedBatch(batch, [lines], form=self._ungrouped), size)
+            return Block(key, EncodedBatch(batch, lines, form=self._json_form), size)
         batch.encoded = lines if self._wants_lines else None
         return Block(key, batch, size)
-
-    def _line_groups(self, records: list[Json]) -> list[bytes]:
-        count, size = len(records), self._json_form.group
-        if not 0 < size < count:
-            return [encode_lines(records)]
-        return [encode_lines(records[start : start + size]) for start in range(0, count, size)]
 
     def add(self, block: Block) -> None:
         """Add a block."""

@@ -10,7 +10,7 @@ import msgspec
 from rivven_connect import ConnectorError, RecordError, RetryableError, SourceEvent
 from rivven_connect.connectors.http_webhook_sink._generated import HttpWebhookSinkConfig
 from rivven_connect.connectors.http_webhook_sink.outcomes import Outcomes
-from rivven_connect.connectors.http_webhook_sink.payload import Lines, Records, idempotency_key
+from rivven_connect.connectors.http_webhook_sink.payload import Arrays, Records, idempotency_key
 from rivven_connect.connectors.http_webhook_sink.sending import Sender
 from rivven_connect.connectors.http_webhook_sink.waves import Places, plan_waves
 
@@ -20,7 +20,7 @@ class Load(msgspec.Struct, kw_only=True, eq=False):
 
     places: Sequence[int]
     """Where each stood in the write."""
-    records: Records | Lines
+    records: Arrays | Records
     urls: Sequence[str] | None = None
     """Where each goes; None where all go to the one URL."""
     keys: Sequence[Hashable] | None = None

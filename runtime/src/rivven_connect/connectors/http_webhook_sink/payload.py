@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import msgspec
 
 from rivven_connect import JsonObject, SourceEvent
+from rivven_connect._json import parts_of
 from rivven_connect.connectors.http_webhook_sink.waves import Places
 
 _encoder = msgspec.json.Encoder()
@@ -64,11 +65,11 @@ class Records:
         return b"[%b]" % b",".join([self._records[place] for place in request])
 
 
-class Lines:
-    """JSON Lines in groups of `size` records, but for the last: most requests are one of them."""
+class Arrays:
+    """JSON arrays of `size` records each, but for the last: most requests are one of them."""
 
-    def __init__(self, groups: Sequence[bytes], count: int, size: int) -> None:
-        self._groups = groups
+    def __init__(self, arrays: Sequence[bytes], count: int, size: int) -> None:
+        self._arrays = arrays
         self._count = count
         self._size = size
         self._records: Records | None = None
@@ -81,9 +82,10 @@ class Lines:
         if isinstance(request, range):
             number, place = divmod(request.start, self._size)
             if place == 0 and request.stop == min(request.start + self._size, self._count):
-                return b"[%b]" % self._groups[number][:-1].replace(b"\n", b",")
+                return self._arrays[number]
         if self._records is None:
-            self._records = Records(b"".join(self._groups).splitlines(), alone=False)
+            texts = [one for array in self._arrays for one in parts_of(array)]
+            self._records = Records(texts, alone=False)
         return self._records.body(request)
 
 

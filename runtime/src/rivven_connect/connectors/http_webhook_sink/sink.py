@@ -27,7 +27,7 @@ from rivven_connect.connectors.http_webhook_sink.keys import KeyReader, are_dist
 from rivven_connect.connectors.http_webhook_sink.outcomes import Outcomes
 from rivven_connect.connectors.http_webhook_sink.payload import (
     UNENCODABLE,
-    Lines,
+    Arrays,
     Records,
     encode_record,
 )
@@ -162,13 +162,13 @@ class HttpWebhookSink(HttpWebhookSinkBase):
         urls = self._urls(batches) if self._template.names else None
         if self._template.names and urls is None:
             return None
-        records: Records | Lines
+        records: Arrays | Records
         if urls is None and size > 1 and all(len(batch) % size == 0 for batch in batches[:-1]):
-            groups = [group for batch in batches for group in batch.line_groups(size)]
-            records = Lines(groups, count, size)
+            arrays = [array for batch in batches for array in batch.arrays(size)]
+            records = Arrays(arrays, count, size)
         else:
-            lines = b"".join([batch.lines() for batch in batches]).splitlines()
-            records = Records(lines, alone=size == 1)
+            texts = [text for batch in batches for text in batch.texts()]
+            records = Records(texts, alone=size == 1)
         return Load(places=range(count), records=records, urls=urls, keys=keys)
 
     def _urls(self, batches: Sequence[EventBatch]) -> list[str] | None:
