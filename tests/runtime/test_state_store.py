@@ -20,6 +20,7 @@ from rivven_connect._errors import AlreadyRunning, StateStoreError
 from rivven_connect._redaction import register_secret
 from rivven_connect.pipeline import file_systems
 from rivven_connect.pipeline.file_systems import file_system_type
+from rivven_connect.pipeline.state_encoding import encode_state
 from rivven_connect.pipeline.store import StateStore
 
 
@@ -379,3 +380,9 @@ def test_a_network_file_system_is_warned_of(
     monkeypatch.setattr(file_systems, "_MOUNTS", mounts)
     StateStore.open(folder, "shop").close()
     assert "network file system (nfs4)" in caplog.text
+
+
+def test_equal_states_are_saved_as_the_same_text() -> None:
+    one, other = {"b": {"d": 1, "c": "é"}, "a": 2}, {"a": 2, "b": {"c": "é", "d": 1}}
+    texts = {encode_state("s", ("t", ""), state).value for state in (one, other)}
+    assert texts == {'{"a": 2, "b": {"c": "é", "d": 1}}'}

@@ -1,4 +1,4 @@
-"""Work of third-party imports that is put off until somebody needs it; nobody may notice."""
+"""The certificates that aiohttp reads when it is imported are read when TLS needs them; nobody may notice."""
 
 from __future__ import annotations
 
@@ -39,6 +39,23 @@ _CLIENT = """
 _BARE = """
     async with aiohttp.ClientSession() as session, session.get(url) as answer:
         return answer.status
+"""
+
+_OPENED = """
+import asyncio, json, sys
+from rivven_connect.http import HttpClient, _session
+
+read = []
+
+
+async def main():
+    for url in ("http://127.0.0.1", "https://127.0.0.1", "https://127.0.0.1"):
+        async with HttpClient(url):
+            read.append(_session._system_trust.cache_info().misses)
+
+
+asyncio.run(main())
+print(json.dumps(read))
 """
 
 _PATCHED = """
@@ -100,6 +117,10 @@ def test_the_systems_certificates_are_read_by_the_first_connection(ask: str) -> 
     assert after == [1, 1]
     assert are_plain == [True]
     assert not patched
+
+
+def test_plain_http_reads_no_certificates_and_all_clients_share_what_https_reads() -> None:
+    assert _run(_OPENED) == [0, 1, 1]
 
 
 def test_who_decides_what_is_trusted_goes_on_doing_so() -> None:
