@@ -11,7 +11,7 @@ import msgspec
 import msgspec.structs
 
 from rivven_connect._events import EventMetadata, EventType, SourceEvent, full_name
-from rivven_connect._json import Json, JsonObject, encode_lines, field_values
+from rivven_connect._json import Json, JsonObject, array_of, encode_lines, field_values
 
 R = TypeVar("R")
 
@@ -86,9 +86,7 @@ class EventBatch:
     def arrays(self, size: int) -> list[bytes]:
         """Return the records as JSON arrays, `size` of them in each; the last one may be smaller."""
         texts = self.texts()
-        return [
-            b"[%b]" % b",".join(texts[start : start + size]) for start in range(0, len(texts), size)
-        ]
+        return [array_of(texts[start : start + size]) for start in range(0, len(texts), size)]
 
     def values(self, field: str) -> list[Json]:
         """Return what each record has in a field: None where it has none."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, TypeAlias
 
 import msgspec
@@ -78,9 +78,14 @@ def encode_arrays(values: list[Json], size: int) -> list[bytes]:
     return [encoder.encode(values[start : start + size]) for start in range(0, len(values), size)]
 
 
-def parts_of(array: bytes) -> list[bytes]:
-    """Return what stands in a JSON array, each as it is written."""
-    return [bytes(one) for one in _part_decoder.decode(array)]
+def array_of(texts: Iterable[bytes]) -> bytes:
+    """Return a JSON array of values that are JSON already."""
+    return b"[%b]" % b",".join(texts)
+
+
+def texts_in(arrays: Iterable[bytes]) -> list[bytes]:
+    """Return what stands in JSON arrays, each value as it is written."""
+    return [bytes(one) for array in arrays for one in _part_decoder.decode(array)]
 
 
 def decode_lines(raw: bytes) -> list[Json]:

@@ -1,7 +1,7 @@
 """The forms in which consecutive records of one stream travel from a source to its sinks.
 
-A block is as the source gave it (rows, or an Arrow batch); or JSON Lines and nothing else, where
-every sink takes those, because a thousand dicts cost more to keep than to encode; or a list of
+A block is as the source gave it (rows, or an Arrow batch); or JSON and nothing else, where
+every sink takes that, because a thousand dicts cost more to keep than to encode; or a list of
 events, where something has looked at them one by one.
 """
 
@@ -24,7 +24,7 @@ from rivven_connect._json import (
     decode_lines,
     encode_arrays,
     encode_lines,
-    parts_of,
+    texts_in,
 )
 from rivven_connect._sink import JsonForm
 from rivven_connect.pipeline.store import StateKey
@@ -130,7 +130,7 @@ class EncodedBatch(EventBatch):
         """Return each record as JSON."""
         if self._lines is not None:
             return super().texts()
-        return [one for array in self._arrays for one in parts_of(array)]
+        return texts_in(self._arrays)
 
     def arrays(self, size: int) -> list[bytes]:
         """Return the arrays as they were encoded, if they have this size."""

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import msgspec
 
 from rivven_connect import JsonObject, SourceEvent
-from rivven_connect._json import parts_of
+from rivven_connect._json import array_of, texts_in
 from rivven_connect.connectors.http_webhook_sink.waves import Places
 
 _encoder = msgspec.json.Encoder()
@@ -61,8 +61,8 @@ class Records:
         if self._alone:
             return self._records[request[0]]
         if isinstance(request, range):
-            return b"[%b]" % b",".join(self._records[request.start : request.stop])
-        return b"[%b]" % b",".join([self._records[place] for place in request])
+            return array_of(self._records[request.start : request.stop])
+        return array_of([self._records[place] for place in request])
 
 
 class Arrays:
@@ -84,8 +84,7 @@ class Arrays:
             if place == 0 and request.stop == min(request.start + self._size, self._count):
                 return self._arrays[number]
         if self._records is None:
-            texts = [one for array in self._arrays for one in parts_of(array)]
-            self._records = Records(texts, alone=False)
+            self._records = Records(texts_in(self._arrays), alone=False)
         return self._records.body(request)
 
 
