@@ -12,7 +12,7 @@ import msgspec
 from rivven_connect._adapters import close_iterator
 from rivven_connect._batch import EventBatch, Item, PassedBatch, Poison
 from rivven_connect._cancellation import connector_call
-from rivven_connect._errors import ConnectorError, PipelineError
+from rivven_connect._errors import ConnectorError
 from rivven_connect._events import CONTROLS, EventType, SourceEvent, full_name
 from rivven_connect._failpoints import failpoint
 from rivven_connect._json import UNENCODABLE, Json, encode_json
@@ -23,16 +23,10 @@ from rivven_connect.metric_names import READ_LATENCY_SECONDS
 from rivven_connect.pipeline.blocks import Block, HeldBatch, part_of
 from rivven_connect.pipeline.chain import TransformChain, Transformed
 from rivven_connect.pipeline.cutting import LARGEST_PIECE, Cutter, PieceLimits
-from rivven_connect.pipeline.dead_letters import (
-    KEPT_INSTEAD,
-    DeadLetter,
-    event_letter,
-    poison_letter,
-)
 from rivven_connect.pipeline.draft import Draft
-from rivven_connect.pipeline.originals import unreadable
 from rivven_connect.pipeline.patience import Patience
 from rivven_connect.pipeline.plan import SourcePlan
+from rivven_connect.pipeline.refusals import Refusals
 from rivven_connect.pipeline.schemas import StreamSchemas
 from rivven_connect.pipeline.store import StateKey
 from rivven_connect.pipeline.window import Piece, Window
@@ -75,6 +69,7 @@ class SourceReader:
         self.window = make_window(self.hand_off)
         self._columnar = "arrow" in forms
         self._draft = Draft(forms, json_form)
+        self._refusals = Refusals(plan, self._draft)
         self._reading = patience.timing(READ_LATENCY_SECONDS)
         self._steps = 0
         self._unpaid = 0
@@ -286,7 +281,7 @@ class SourceReader:
             # A block of its own: it has no record, so no transform sees it.
             self._draft.add(Block(key, HeldBatch([event]), 0))
         elif reason := self._schemas.misfit(key[0], event):
-            self._refuse(event, "schema", reason)
+            self._refusals.misfit(event, reason)
         else:
             self._schemas.keep_fields(key[0], event)
             if self._transforms:
@@ -320,48 +315,16 @@ class SourceReader:
             if event.metadata is not None:
                 size += len(msgspec.json.encode(event.metadata))
         except UNENCODABLE as error:
-            self._refuse(event, "serialization", f"the record is not JSON: {error}")
+            self._refusals.unencodable(event, error)
         else:
             self._draft.add_event(event, key, size)
 
     def _poison(self, poison: Poison) -> None:
-        if not self._schemas.selects(poison.stream):
+        if self._schemas.selects(poison.stream):
+            self._refusals.poison(poison)
+        else:
             self._draft.piece.read += 1
             self._draft.piece.filtered += 1
-            return
-        if self._plan.on_error == "stop":
-            # Other positions may hold keys, which are values of the record.
-            place = f" (position {poison.position})" if isinstance(poison.position, int) else ""
-            reason = f"a record{place} cannot be parsed: {poison.error}; {KEPT_INSTEAD}"
-            raise PipelineError(self._where(poison.stream, reason))
-        self._draft.piece.read += 1
-        self._reject(poison_letter(poison, self._plan.name))
-
-    def _reject(self, letter: DeadLetter) -> None:
-        if self._plan.on_error == "drop":
-            self._draft.piece.dropped += 1
-            _log.warning("source %s: dropped a record of %s", self._plan.name, letter.stream)
-        else:
-            self._draft.keep(letter)
-
-    def _refuse(self, event: SourceEvent, error_class: str, reason: str) -> None:
-        """Give up a record that cannot be taken, as `on_error` says."""
-        if self._plan.on_error == "stop":
-            self._draft.piece.read -= 1
-            raise PipelineError(self._where(event.stream, reason))
-        kept = unreadable(event)
-        self._reject(
-            event_letter(
-                kept,
-                kind="schema" if error_class == "schema" else "poison",
-                path=f"sources/{self._plan.name}",
-                source=self._plan.name,
-                sink=None,
-                error=reason,
-                error_class=error_class,
-                record=kept.data,
-            )
-        )
 
     def _control(self, event: SourceEvent) -> None:
         if event.event_type is EventType.STATE:
@@ -387,6 +350,3 @@ class SourceReader:
         except UNENCODABLE as error:
             raise ConnectorError.state(f"the state of {key[0]!r} is not JSON: {error}") from error
         self._draft.note_state(key, encoded)
-
-    def _where(self, stream: str, reason: str) -> str:
-        return f"source {self._plan.name!r}, stream {stream!r}: {reason}"
