@@ -275,10 +275,23 @@ def test_so_does_one_that_goes_down_inside_a_page_or_has_no_value_there(
     with caplog.at_level(logging.WARNING):
         items = run(make(lambda _: iter([rows]), **KEYED))
     assert ids(items) == list(range(len(page)))
-    assert "went down" in caplog.text
+    wanted = "t is missing or null in a record" if None in page else "t went down"
+    assert wanted in caplog.text
     assert states(items)[0] == {"unordered": True}
     highest = max((one for one in page if one is not None), default=None)
     assert states(items)[-1].get("cursor") == highest
+
+
+@pytest.mark.parametrize("order", ["ascending", "unordered"])
+def test_a_cursor_that_no_record_has_is_told(order: str, caplog: pytest.LogCaptureFixture) -> None:
+    """A wrong name would read everything again with each run, and say nothing."""
+    with caplog.at_level(logging.WARNING):
+        run(make(lambda _: iter([[{"id": 1, "at": 5}]]), **{**KEYED, "cursor_order": order}))
+        assert "stream s: no record has a value in t, its cursor" in caplog.text
+        caplog.clear()
+        run(make(lambda _: iter([[{"id": 1, "t": None}, {"id": 2, "t": 5}]]), **KEYED))
+        run(make(lambda _: iter([]), **KEYED))
+    assert "no record has a value" not in caplog.text
 
 
 def test_equal_and_rising_values_inside_a_page_are_in_order(

@@ -49,6 +49,7 @@ class CursorTracker:
         """Key and version of each record at the cursor's value."""
         self._repeats = {key: version for key, (_, version) in self._ties.items()}
         self._too_many = False
+        self._has_records = False
         self._paged = bool(start.get(PAGED))
         self._ascends = (
             incremental and spec.cursor_order == "ascending" and not start.get(UNORDERED)
@@ -134,6 +135,7 @@ class CursorTracker:
         field = self._spec.cursor
         if not records or not self._follows():
             return None
+        self._has_records = True
         try:
             values = field_values(records, field)
         except AttributeError as error:
@@ -152,6 +154,13 @@ class CursorTracker:
 
     def finish(self, sync_id: int) -> JsonObject:
         """Return the state of a stream that was read to its end in sync `sync_id`."""
+        if self._has_records and self._cursor is None:
+            _log.warning(
+                "stream %s: no record has a value in %s, its cursor, so the next run reads all of "
+                "them again; is the field's name right?",
+                self._spec.name,
+                self._spec.cursor,
+            )
         final: JsonObject = {COMPLETE: sync_id}
         if self._incremental and self._cursor is not None:
             final |= {CURSOR: self._cursor, PAGED: True} if self._paged else self._state()
@@ -175,10 +184,11 @@ class CursorTracker:
             return None
         self._ascends = False
         _log.warning(
-            "stream %s is declared ascending and its %s went down: it is now read as unordered, "
+            "stream %s is declared ascending and its %s %s: it is now read as unordered, "
             "without resume points inside a sync",
             self._spec.name,
             self._spec.cursor,
+            "is missing or null in a record" if None in values else "went down",
         )
         begin = {key: value for key, value in self._start.items() if key != COMPLETE}
         return {**begin, UNORDERED: True}
