@@ -73,6 +73,12 @@ def test_spec_prints_the_generated_file_without_importing_the_connector(folder: 
     assert json.loads(schema.stdout) == {"type": "object"}
 
 
+def test_check_of_a_pipeline_file_that_is_not_there(capfd: pytest.CaptureFixture[str]) -> None:
+    code, _, err = invoke(capfd, "check", "no-such.yaml")
+    assert code == 2
+    assert err.startswith("no-such.yaml: RVN100 there is no such file")
+
+
 def test_check_of_a_connector_and_of_a_pipeline(folder: Path) -> None:
     config = folder / "config.yaml"
     config.write_text("total: 1\n")
@@ -223,6 +229,14 @@ def test_connectors_prints_json(capfd: pytest.CaptureFixture[str]) -> None:
     code, out, _ = invoke(capfd, "connectors", "--json")
     assert code == 0
     assert isinstance(json.loads(out), list)
+
+
+def test_a_search_that_finds_nothing_says_how_to_see_all(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    code, _, err = invoke(capfd, "connectors", "--search", "no-such-thing")
+    assert code == 0
+    assert err == "no connector matches\n  fix: without options, all of them are listed\n"
 
 
 def test_connectors_of_an_unknown_category_names_those_that_there_are(

@@ -67,7 +67,10 @@ def test_the_documented_example_parses(tmp_path: Path) -> None:
         ("mode: full_refresh", "mode: sometimes", "RVN712", 6, "full_refresh"),
         ("{max_retries: 2}", "{max_retries: two}", "RVN712", 17, "whole number"),
         ("32 MiB", "32 apples", "RVN712", 16, "64 MiB"),
-        ("[shop]", "[]", "RVN712", 12, "at least 1"),
+        ("[shop]", "[]", "RVN712", 12, "at least 1 item"),
+        ("[shop]", "shop", "RVN712", 12, "a listwrite topics: [NAME], the topics of sources"),
+        ("    topics: [shop]\n", "", "RVN711", 11, "write topics: [NAME]"),
+        ('version: "1.0"\n', "", "RVN711", 1, 'write version: "1.0"'),
         ("  shop:\n", '  "a b":\n', "RVN712", 3, "letters"),
     ],
 )

@@ -56,6 +56,7 @@ def problems(folder: Path, text: str, found: Registries | None = None) -> list[P
         ("topics: [a]", "topics: [a], on_error: dead_letter", "RVN718", 5),
         ("topics: [a]", "topics: [a], delivery: upsert", "RVN719", 5),
         ("topics: [a]", "topics: [a], mode: upsert", "RVN719", 5),
+        ("topics: [a]", "topics: [a], mode: overwrite", "RVN719", 5),
     ],
 )
 def test_mistakes_are_named_at_their_place(
@@ -63,6 +64,12 @@ def test_mistakes_are_named_at_their_place(
 ) -> None:
     found = problems(tmp_path, TEXT.replace(old, new))
     assert (code, line) in {(one.code, one.line) for one in found}, [p.render() for p in found]
+
+
+def test_a_mode_that_is_not_offered_names_those_that_are(tmp_path: Path) -> None:
+    (problem,) = problems(tmp_path, TEXT.replace("topics: [a]", "topics: [a], mode: overwrite"))
+    assert problem.message == "dst does not offer mode: overwrite"
+    assert problem.hint == "it offers append"
 
 
 def test_an_unknown_config_key_is_marked_at_the_key(tmp_path: Path) -> None:

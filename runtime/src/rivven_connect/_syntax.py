@@ -14,7 +14,11 @@ _COLON: Final = (
 )
 
 _MEANINGS: Final = (
-    ("mapping values are not allowed", "a `: ` stands where no key can be", _COLON),
+    (
+        "mapping values are not allowed",
+        "a `: ` stands where no key can be",
+        "indent the key as the one above it, or put text that holds `: ` in quotes",
+    ),
     (
         "did not find expected key, while parsing a block mapping",
         "this does not fit into the mapping that begins in {opened}",

@@ -48,7 +48,7 @@ def check(
     debug: bool,  # read by the edge
 ) -> int:
     """Check a connector or pipeline."""
-    if Path(connector).is_file():
+    if Path(connector).is_file() or connector.endswith((".yaml", ".yml")):
         if config is not None:
             raise click.UsageError("--config belongs to a connector; a pipeline has its own")
         watch_connector()

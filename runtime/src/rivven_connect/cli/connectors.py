@@ -57,6 +57,8 @@ def connectors(
         known = sorted({row["category"] for row in map(describe, installed()) if row["category"]})
         if category is not None and category not in known:
             click.echo(f"  fix: categories are {', '.join(known)}", err=True)
+        else:
+            click.echo("  fix: without options, all of them are listed", err=True)
 
 
 def describe(one: Located) -> dict[str, Any]:

@@ -77,17 +77,27 @@ def _problem(document: Document, detail: Any) -> Problem:
             "RVN710", f"the key {loc[-1]!r} is not known here", loc, hint=_near(loc), key=True
         )
     if kind == "missing":
-        return document.problem("RVN711", f"the key {loc[-1]!r} is missing", loc[:-1])
+        hint = _example(loc) or f"add {loc[-1]}"
+        return document.problem("RVN711", f"the key {loc[-1]!r} is missing", loc[:-1], hint=hint)
     if kind == "version_number" or loc == ("version",):
         return document.problem(
             "RVN713",
             "this is no version that this program knows",
             ("version",),
-            hint='write version: "1.0"',
+            hint=_example(("version",)),
         )
     if kind in {"too_short", "string_too_short"} and loc in {("sources",), ("sinks",)}:
         return document.problem("RVN714", f"there are no {loc[0]}", loc, key=True)
-    return document.problem("RVN712", _sentence(str(detail["msg"])), loc)
+    return document.problem("RVN712", _sentence(str(detail["msg"])), loc, hint=_example(loc))
+
+
+def _example(loc: Loc) -> str:
+    """Return how to write a key that everybody needs."""
+    if loc == ("version",):
+        return 'write version: "1.0"'
+    if loc[:1] == ("sinks",) and loc[2:] == ("topics",):
+        return "write topics: [NAME], the topics of sources; by default their names"
+    return ""
 
 
 def _sentence(message: str) -> str:
@@ -99,13 +109,14 @@ def _sentence(message: str) -> str:
         "Input should be a valid integer": "expected a whole number",
         "Input should be a valid number": "expected a number",
         "Input should be a valid boolean": "expected true or false",
+        "List should have": "expected",
         "Input should be": "expected",
     }
     if message.startswith("Input should be a valid dictionary or instance of"):
         return "expected a mapping"  # what follows names a class of ours
     for theirs, ours in words.items():
         if message.startswith(theirs):
-            return ours + message.removeprefix(theirs)
+            return ours + message.removeprefix(theirs).partition(" after validation")[0]
     return message[:1].lower() + message[1:]
 
 

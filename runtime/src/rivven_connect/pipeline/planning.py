@@ -182,10 +182,16 @@ class _Planner:
         ]
         delivery = self._delivery(at, block, offered)
         mode = block.mode or ("upsert" if delivery == "upsert" else "append")
-        if mode == "upsert" and "upsert" not in found.spec.delivery:
-            self._add("RVN719", (*at, "mode"), f"{block.connector} does not offer upsert")
-        if mode == "overwrite" and not found.factory.cls.overwrites:
-            self._add("RVN719", (*at, "mode"), f"{block.connector} does not offer overwrite")
+        modes = ["append"]
+        modes += ["upsert"] if "upsert" in found.spec.delivery else []
+        modes += ["overwrite"] if found.factory.cls.overwrites else []
+        if mode not in modes:
+            self._add(
+                "RVN719",
+                (*at, "mode"),
+                f"{block.connector} does not offer mode: {mode}",
+                hint=f"it offers {', '.join(modes)}",
+            )
         return SinkPlan(
             **common,
             config=found.config,
