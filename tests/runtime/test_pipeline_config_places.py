@@ -9,6 +9,7 @@ import pytest
 from engine_kit import make_sink, make_source, plan_of, registries, rows
 
 from rivven_connect import InputError
+from rivven_connect._problems import Problem
 from rivven_connect.config import (
     ConfigModel,
     Field,
@@ -20,6 +21,8 @@ from rivven_connect.config import (
     Text,
     require_one,
 )
+
+LowerCase = Annotated[Text, Pattern("^[a-z]+$"), Field(description="Small letters, as in abc.")]
 
 
 class Token(ConfigModel):
@@ -33,7 +36,7 @@ class Login(ConfigModel):
 
 
 class Deep(ConfigModel):
-    names: list[Annotated[Text, Pattern("^[a-z]+$")]] | None = None
+    names: list[LowerCase] | None = None
     limits: dict[str, Annotated[Integer, Field(ge=1)]] | None = None
     one: Annotated[Integer | None, NotNull()] = None
     two: Annotated[Integer | None, NotNull()] = None
@@ -69,6 +72,10 @@ sinks:
 
 
 def problems(folder: Path, text: str) -> set[tuple[str, int, int]]:
+    return {(one.code, one.line, one.column) for one in found(folder, text)}
+
+
+def found(folder: Path, text: str) -> list[Problem]:
     source, _ = make_source(rows([]))
     sink, _ = make_sink()
     known = registries({}, {"dst": sink})
@@ -76,8 +83,8 @@ def problems(folder: Path, text: str) -> set[tuple[str, int, int]]:
     try:
         plan_of(folder, known, text)
     except InputError as error:
-        return {(problem.code, problem.line, problem.column) for problem in error.problems}
-    return set()
+        return list(error.problems)
+    return []
 
 
 def test_the_file_itself_is_right(tmp_path: Path) -> None:
@@ -105,3 +112,9 @@ def test_a_wrong_value_is_named_at_its_place(
 ) -> None:
     assert TEXT.count(old) == 1
     assert problems(tmp_path, TEXT.replace(old, new)) == {place}
+
+
+def test_a_pattern_is_explained_by_the_description(tmp_path: Path) -> None:
+    """A regular expression tells few people what to write."""
+    (problem,) = found(tmp_path, TEXT.replace("[abc, def]", "[abc, DEF]"))
+    assert problem.hint == "what it takes: Small letters, as in abc."

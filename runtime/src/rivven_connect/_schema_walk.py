@@ -29,6 +29,17 @@ def schemas_at(schema: JsonObject, value: Json, path: Sequence[Step]) -> list[Js
     return found
 
 
+def meaning_at(schema: JsonObject, value: Json, keys: Sequence[str]) -> str:
+    """Return what the description says of the place that the keys of a pointer name; or nothing."""
+    path: list[Step] = []
+    here = value
+    for key in keys:
+        path.append(int(key) if isinstance(here, list) else key)
+        here = _child(here, path[-1])
+    texts = [one["description"] for one in schemas_at(schema, value, path) if "description" in one]
+    return f"what it takes: {texts[0]}" if texts else ""
+
+
 def resolve_reference(root: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
     """Return `schema` with its references followed; keywords beside a `$ref` win."""
     merged = dict(schema)

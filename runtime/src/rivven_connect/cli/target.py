@@ -13,8 +13,10 @@ import msgspec
 from rivven_connect._documents import Document, load_document, parse_document, split_pointer
 from rivven_connect._errors import InputError
 from rivven_connect._installed import Located, LookupFailure, locate
+from rivven_connect._json import JsonObject
 from rivven_connect._problems import Problem
 from rivven_connect._registry import Factory, Registries
+from rivven_connect._schema_walk import meaning_at
 from rivven_connect._values import resolve_values
 from rivven_connect.cli.logs import watch_connector
 from rivven_connect.pipeline.failures import stop_error
@@ -51,13 +53,16 @@ class Target(msgspec.Struct, frozen=True):
         try:
             return self.factory.config_cls.parse(resolved.value)
         except InputError as error:
-            raise InputError([_placed(document, one) for one in error.problems]) from None
+            raise InputError([_placed(document, one, schema) for one in error.problems]) from None
 
 
-def _placed(document: Document, problem: Problem) -> Problem:
+def _placed(document: Document, problem: Problem, schema: JsonObject) -> Problem:
     path = split_pointer(problem.pointer)
     unknown = problem.rule == "additionalProperties"
-    return document.problem(problem.code, problem.message, path, hint=problem.hint, key=unknown)
+    hint = problem.hint
+    if problem.rule == "pattern":  # which says it to machines alone
+        hint = meaning_at(schema, document.value, path)
+    return document.problem(problem.code, problem.message, path, hint=hint, key=unknown)
 
 
 def find_target(text: str, *, kind: str | None = None) -> Target:

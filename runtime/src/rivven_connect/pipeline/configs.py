@@ -13,6 +13,7 @@ from rivven_connect._installed import LookupFailure
 from rivven_connect._json import JsonObject
 from rivven_connect._problems import Problem
 from rivven_connect._registry import Factory, Registries
+from rivven_connect._schema_walk import meaning_at
 from rivven_connect._spec import ConnectorSpec
 from rivven_connect._values import resolve_values
 from rivven_connect.pipeline.loading import LoadedPipeline
@@ -67,9 +68,10 @@ class PipelineValues:
     def _config(
         self, factory: Factory[Any], spec: ConnectorSpec, at: tuple[str | int, ...], raw: JsonObject
     ) -> Any:
+        schema = factory.config_schema(spec)
         resolved = resolve_values(
             raw,
-            factory.config_schema(spec),
+            schema,
             environ=self._environ,
             allow_inline_secrets=self._allow_inline_secrets,
         )
@@ -87,9 +89,12 @@ class PipelineValues:
             return factory.config_cls.parse(resolved.value)
         except InputError as error:
             for one in error.problems:
-                path = (*at, *split_pointer(one.pointer))
+                below = split_pointer(one.pointer)
                 unknown = one.rule == "additionalProperties"
-                self._note(one.code, path, one.message, one.hint, key=unknown)
+                hint = one.hint
+                if one.rule == "pattern":  # which says it to machines alone
+                    hint = meaning_at(schema, resolved.value, below)
+                self._note(one.code, (*at, *below), one.message, hint, key=unknown)
             return None
 
     def _note(
