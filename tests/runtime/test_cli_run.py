@@ -171,6 +171,23 @@ def test_explain_and_dry_run_run_nothing(folder: Path) -> None:
     assert run_cli("run", failing, "--dry-run", cwd=folder).returncode == 3
 
 
+def test_a_dry_run_is_json_where_that_is_wanted(folder: Path) -> None:
+    dry = run_cli("run", write_pipeline(folder, {"total": 10}), "--dry-run", "--json", cwd=folder)
+    said = json.loads(dry.stdout)
+    assert dry.returncode == 0
+    assert [(one["kind"], one["success"]) for one in said["checks"]] == [
+        ("source", True),
+        ("sink", True),
+    ]
+    assert said["streams"] == {"numbers": ["numbers"]}
+    assert [one["level"] for one in said["paths"]] == ["L1"]
+    failing = write_pipeline(folder, {"fails": "check"})
+    failed = run_cli("run", failing, "--dry-run", "--json", cwd=folder)
+    assert failed.returncode == 3
+    assert not json.loads(failed.stdout)["checks"][0]["success"]
+    assert json.loads(failed.stdout)["streams"] == {}
+
+
 def test_where_lines_are_json_the_end_is_json_too(folder: Path) -> None:
     file = write_pipeline(folder, {"total": 10, "fails": "auth"})
     file.write_text(file.read_text().replace("format: text", "format: json"))

@@ -78,6 +78,5 @@ async def _check_pipeline(plan: PipelinePlan, *, as_json: bool) -> int:
         if not as_json:
             click.echo(escape_lines(f"{one.kind} {one.name}: {one.result}"))
     if as_json:
-        rows = [{"kind": one.kind, "name": one.name, **one.result.to_json()} for one in found]
-        click.echo(json.dumps(rows, indent=2))
+        click.echo(json.dumps([one.to_dict() for one in found], indent=2))
     return ExitCode.OK if all(one.result.passed for one in found) else ExitCode.CONNECTOR

@@ -80,7 +80,7 @@ def run(
         _explain(plan, as_json=as_json)
         return ExitCode.OK
     if dry_run:
-        return asyncio.run(_dry_run(plan))
+        return asyncio.run(_dry_run(plan, as_json=as_json))
     _warn_of_loss(plan)
     debug = debug or os.environ.get("RIVVEN_DEBUG") == "1"
     _run(
@@ -209,18 +209,25 @@ def _warn_of_loss(plan: PipelinePlan) -> None:
             click.echo(f"warning: {path.render()}", err=True)
 
 
-async def _dry_run(plan: PipelinePlan) -> int:
+async def _dry_run(plan: PipelinePlan, *, as_json: bool) -> int:
     from rivven_connect.pipeline.checking import check_pipeline, check_selection  # noqa: PLC0415
 
-    passed = True
+    checks = []
     async for one in check_pipeline(plan):
-        passed = passed and one.result.passed
-        click.echo(escape_lines(f"{one.kind} {one.name}: {one.result}"))
-    if not passed:
-        return ExitCode.CONNECTOR
-    for source in plan.sources:
-        streams = await check_selection(plan, source)
-        names = escape_text(redact(", ".join(streams)), limit=2000)
-        click.echo(f"source {source.name} would read: {names or 'nothing'}")
-    _explain(plan, as_json=False)
-    return ExitCode.OK
+        checks.append(one)
+        if not as_json:
+            click.echo(escape_lines(f"{one.kind} {one.name}: {one.result}"))
+    passed = all(one.result.passed for one in checks)
+    streams: dict[str, list[str]] = {}
+    for source in plan.sources if passed else ():
+        streams[source.name] = [redact(name) for name in await check_selection(plan, source)]
+        if not as_json:
+            names = escape_text(", ".join(streams[source.name]), limit=2000)
+            click.echo(f"source {source.name} would read: {names or 'nothing'}")
+    if as_json:
+        paths = [path.to_dict() for path in explain_plan(plan)]
+        rows = [one.to_dict() for one in checks]
+        click.echo(json.dumps({"checks": rows, "streams": streams, "paths": paths}, indent=2))
+    elif passed:
+        _explain(plan, as_json=False)
+    return ExitCode.OK if passed else ExitCode.CONNECTOR

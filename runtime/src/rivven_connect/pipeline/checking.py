@@ -8,6 +8,7 @@ import msgspec
 
 from rivven_connect._adapters import check_connector, opened
 from rivven_connect._checks import CheckResult
+from rivven_connect._json import JsonObject
 from rivven_connect._network import set_network_policy
 from rivven_connect.pipeline.failures import stop_error
 from rivven_connect.pipeline.plan import PipelinePlan, SourcePlan
@@ -20,6 +21,10 @@ class ConnectorCheck(msgspec.Struct, frozen=True):
     kind: str
     name: str
     result: CheckResult
+
+    def to_dict(self) -> JsonObject:
+        """Return the check as plain JSON, for `--json`."""
+        return {"kind": self.kind, "name": self.name, **self.result.to_json()}
 
 
 async def check_pipeline(plan: PipelinePlan) -> AsyncIterator[ConnectorCheck]:
