@@ -58,6 +58,13 @@ def test_the_documented_example_parses(tmp_path: Path) -> None:
     ("old", "new", "code", "line", "text"),
     [
         ("topics: [shop]", "topcs: [shop]", "RVN710", 12, "topics"),
+        (
+            "    topics: [shop]\n",
+            "    topics: [shop]\n    path: a\n",
+            "RVN710",
+            13,
+            "below `config`",
+        ),
         ("settings:", "setings:", "RVN710", 15, "settings"),
         ("mode: full_refresh", "mod: full_refresh", "RVN710", 6, "mode"),
         ("when: {streams", "when: {strems", "RVN710", 8, "streams"),

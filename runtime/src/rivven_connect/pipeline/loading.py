@@ -125,7 +125,10 @@ def _near(loc: Loc) -> str:
 
     known = _keys_at(loc[:-1])
     near = difflib.get_close_matches(str(loc[-1]), known, n=1)
-    return f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(known)}"
+    hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(known)}"
+    if len(loc) == 3 and loc[0] in {"sources", "sinks"}:
+        hint += "; what the connector itself knows stands below `config`"
+    return hint
 
 
 def _keys_at(loc: Loc) -> Sequence[str]:
