@@ -137,6 +137,19 @@ async def test_the_next_run_reads_what_has_changed_ties_included(read: Any, api:
         assert ids(await read(HttpSource(), config, next_run(second))) == []
 
 
+@pytest.mark.parametrize(("parameter", "is_told"), [("since", False), ("changed_since", True)])
+async def test_a_parameter_that_the_api_does_not_know_is_told(
+    read: Any, api: HttpApi, caplog: pytest.LogCaptureFixture, *, parameter: str, is_told: bool
+) -> None:
+    """An API passes over what it does not know, and gives everything with each run."""
+    config = config_of(api, cursor={"field": "updated_at", "parameter": parameter})
+    state = next_run(await read(HttpSource(), config))
+    assert "before the cursor" not in caplog.text
+    await read(HttpSource(), config, state)
+    told = [one for one in caplog.messages if f"does it know the parameter {parameter}?" in one]
+    assert len(told) == is_told
+
+
 def next_run(found: Any) -> JsonObject:
     """Return the last state as the next run finds it, whose number is another one."""
     return {key: value for key, value in found.states[-1][1].items() if key != "complete"}

@@ -5,10 +5,19 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncGenerator
+from typing import Any
 
 import msgspec
 
-from rivven_connect import ConnectorError, Json, JsonObject, RetryConfig, RetryGuard, Rows
+from rivven_connect import (
+    ConnectorError,
+    Json,
+    JsonObject,
+    Page,
+    RetryConfig,
+    RetryGuard,
+    Rows,
+)
 from rivven_connect.connectors.http_source.document import Document
 from rivven_connect.connectors.http_source.endpoints import Endpoint
 from rivven_connect.connectors.http_source.paging import Paging
@@ -30,18 +39,34 @@ async def read_pages(
         ConnectorError: a page cannot be had, after as many tries as `retry` says.
     """
     paging = Paging(endpoint, endpoint.asked(cursor))
+    parameter = endpoint.cursor.parameter if endpoint.cursor and cursor is not None else None
     ahead = asyncio.create_task(_behind(None, client, paging, retry), name="http-page")
     try:
         while (page := await ahead) is not None:
             ahead = asyncio.create_task(_behind(page, client, paging, retry), name="http-page")
             await asyncio.sleep(0)  # the request leaves before the records are decoded
             for row in rows_of(page, endpoint):
+                if parameter and isinstance(row, Page) and _begins_below(row, endpoint, cursor):
+                    _log.warning(
+                        "stream %s: the API gives records from before the cursor, and they come "
+                        "again with each run: does it know the parameter %s?",
+                        endpoint.name,
+                        parameter,
+                    )
+                    parameter = None  # said once
                 yield row
     finally:
         ahead.cancel()
         await asyncio.wait([ahead])
         if not ahead.cancelled():
             ahead.exception()  # taken note of: nobody waits for that page any more
+
+
+def _begins_below(page: Page[JsonObject], endpoint: Endpoint, cursor: Json) -> bool:
+    """Whether a record is from before the cursor, which the parameter should have kept away."""
+    field = endpoint.cursor.field if endpoint.cursor else ""
+    values: list[Any] = [one.get(field) for one in page.records]
+    return any(type(one) is type(cursor) and one < cursor for one in values)
 
 
 async def read_first(client: HttpClient, endpoint: Endpoint) -> None:
