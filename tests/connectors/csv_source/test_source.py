@@ -263,3 +263,27 @@ def test_what_python_writes_is_read_back(
             assert [event.data for event in rest.events] == [
                 event.data for event in full.events[after:]
             ]
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "is_told"),
+    [
+        ("id;name\n1;a\n", {}, True),
+        ("id\tname\n1\ta\n", {}, True),
+        ("id,name\n1,a\n", {"delimiter": ";"}, True),
+        ("id;name\n1;a\n", {"delimiter": ";"}, False),
+        ("id\n1\n", {}, False),
+        ("1;a\n", {"header": False, "names": ["a;b"]}, False),
+    ],
+)
+def test_a_single_column_that_looks_like_several_is_told(
+    run: Reading,
+    caplog: pytest.LogCaptureFixture,
+    text: str,
+    options: JsonObject,
+    *,
+    is_told: bool,
+) -> None:
+    """With the wrong delimiter, each row would be one text, and nothing would say so."""
+    run(text, **options)
+    assert ("is `delimiter` right?" in caplog.text) is is_told

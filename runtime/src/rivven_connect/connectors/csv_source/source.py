@@ -8,6 +8,7 @@ run, not overlooked. Blank lines are skipped.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Iterator, Sequence
 
 from rivven_connect import (
@@ -33,6 +34,11 @@ from rivven_connect.connectors.csv_source.columns import (
     without_mark,
 )
 from rivven_connect.connectors.csv_source.parsing import Parser, Record
+
+_log = logging.getLogger("rivven_connect.files")
+
+_DELIMITERS = frozenset(",;|\t")
+"""What files mostly have between two cells."""
 
 
 class CsvSource(CsvSourceBase):
@@ -71,6 +77,7 @@ class CsvSource(CsvSourceBase):
         reader = line_reader(config)
         try:
             columns = await asyncio.to_thread(columns_of, config)
+            _doubt_delimiter(config, columns)
             position = await finish_in_thread(lambda: reader.open(saved_place(chosen, state)))
             blocks = Blocks(config, columns, position)
             while True:
@@ -84,6 +91,12 @@ class CsvSource(CsvSourceBase):
         if chosen.sync_mode is SyncMode.FULL_REFRESH:
             end = {**position.to_state(), "complete": True}
             yield EventBatch(stream=config.stream, records=[], state=end)
+
+
+def _doubt_delimiter(config: CsvSourceConfig, columns: Columns) -> None:
+    """Warn of a single column whose name looks like several."""
+    if len(columns.names) == 1 and config.header and set(columns.names[0]) & _DELIMITERS:
+        _log.warning("%s has one column, %s: is `delimiter` right?", config.path, columns.names[0])
 
 
 class Blocks:
