@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import inspect
 from collections.abc import Callable
 
@@ -23,6 +24,7 @@ from rivven_connect._errors import (
     RivvenError,
     StateStoreError,
 )
+from rivven_connect._failures import classify
 from rivven_connect._problems import Problem
 
 TABLE: dict[str, tuple[ErrorKind, Action]] = {
@@ -150,3 +152,21 @@ def test_there_is_one_tree_and_its_drawing_is_complete() -> None:
     assert all(issubclass(value, RivvenError) for value in classes.values())
     drawing = _errors.__doc__ or ""
     assert {name for name in classes if name not in drawing} == set()
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (
+            FileNotFoundError(errno.ENOENT, "No such file", "out/a.jsonl"),
+            "out/a.jsonl: No such file",
+        ),
+        (OSError(errno.EIO, "broken"), "OSError: [Errno 5] broken"),
+        (OSError("odd"), "OSError: odd"),
+    ],
+)
+def test_an_error_of_a_file_names_it_and_the_reason(error: OSError, text: str) -> None:
+    """A class of Python's and a number tell the person who runs a pipeline nothing."""
+    found = classify(error)
+    assert isinstance(found, ConnectorError)
+    assert found.message == text

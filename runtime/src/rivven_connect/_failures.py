@@ -29,11 +29,17 @@ def classify(error: Exception) -> RivvenError:
     elif isinstance(error, OSError) and error.errno in _FULL:
         found = StateStoreError(f"the disk is full: {_text(error)}")
     elif isinstance(error, OSError):
-        found = ConnectorError.io(_text(error))
+        found = ConnectorError.io(_file_text(error))
     else:
         found = ConnectorError.internal(_text(error))
     found.__cause__ = error
     return found
+
+
+def _file_text(error: OSError) -> str:
+    """Return which file and why, where the error says both."""
+    is_told = isinstance(error.filename, str) and error.strerror
+    return f"{error.filename}: {error.strerror}" if is_told else _text(error)
 
 
 def _text(error: Exception) -> str:
