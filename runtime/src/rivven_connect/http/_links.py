@@ -6,10 +6,11 @@ import re
 
 from rivven_connect.http._message import HttpResponse
 
-_LINK = re.compile(
-    r'<(?P<target>[^<>"\s]+)>(?P<parameters>(?:\s*;\s*[\w!#$&+.^`|~*-]+\s*(?:=\s*(?:"[^"]*"|[^\s;,"]*))?)*)'
-)
-_REL = re.compile(r';\s*rel\s*=\s*(?:"([^"]*)"|([^\s;,"]*))', re.IGNORECASE)
+_NAME = r"[\w!#$&+.^`|~*-]+"
+_QUOTED = r'"(?:[^"\\]|\\.)*"'
+_PARAMETER = rf"\s*;\s*({_NAME})\s*(?:=\s*({_QUOTED}|[^\s;,\"]*))?"
+_LINK = re.compile(rf'<(?P<target>[^<>"\s]+)>(?P<parameters>(?:{_PARAMETER})*)')
+_ONE_PARAMETER = re.compile(_PARAMETER)
 
 
 def link_url(answer: HttpResponse, relation: str = "next") -> str | None:
@@ -20,7 +21,15 @@ def link_url(answer: HttpResponse, relation: str = "next") -> str | None:
     """
     lines = [value for name, value in answer.headers.items() if name.lower() == "link"]
     for link in _LINK.finditer(", ".join(lines)):
-        rel = _REL.search(link["parameters"])
-        if rel and relation.lower() in (rel[1] or rel[2] or "").lower().split():
+        if relation.lower() in _relations(link["parameters"]):
             return link["target"]
     return None
+
+
+def _relations(parameters: str) -> list[str]:
+    """Return what the first `rel` says; what stands in quotes of another parameter says nothing."""
+    for name, value in _ONE_PARAMETER.findall(parameters):
+        if name.lower() == "rel":
+            found: str = value.strip('"').lower()
+            return found.split()
+    return []
