@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import tracemalloc
 import zlib
+from collections.abc import AsyncIterator
 
 import pytest
 from http_kit import (
@@ -24,6 +25,7 @@ from http_kit import (
 
 from rivven_connect import ConnectorError, ErrorKind
 from rivven_connect.http import HttpClient, HttpLimits
+from rivven_connect.http._body import read_body
 
 LIMITS = HttpLimits(
     connect_timeout_ms=2000,
@@ -141,6 +143,17 @@ async def test_a_body_that_is_not_json_is_no_answer() -> None:
 
 
 DEFLATED = zlib.compress(b"x" * 5000)
+
+
+@pytest.mark.parametrize("body", [DEFLATED, DEFLATED[2:-4]], ids=["deflate", "bare_deflate"])
+async def test_what_comes_byte_by_byte_is_unpacked(body: bytes) -> None:
+    async def dripping() -> AsyncIterator[bytes]:
+        for place in range(len(body)):
+            yield body[place : place + 1]
+
+    unpacked, received = await read_body(dripping(), "deflate", 5000, where="here")
+    assert unpacked == b"x" * 5000
+    assert received == len(body)
 
 
 @pytest.mark.parametrize(

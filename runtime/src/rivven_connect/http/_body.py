@@ -13,6 +13,8 @@ from rivven_connect._secret import MASK
 ACCEPTED_ENCODINGS = "gzip, deflate"
 
 _WINDOW_BITS = {"gzip": 31, "x-gzip": 31, "deflate": 15}
+_HEADER_BYTES = 2
+"""Of zlib: with fewer of them nobody can tell whether it is there."""
 _SHORTEST_MASKED = 4
 _LONGEST_EXCERPT = 500
 _UNSURE_TAIL = 4096
@@ -100,6 +102,7 @@ class _Unpacker:
         self._where = where
         self._inflate = zlib.decompressobj(window_bits)
         self._is_first = True
+        self._start = b""
 
     @property
     def complete(self) -> bool:
@@ -107,6 +110,11 @@ class _Unpacker:
 
     def feed(self, chunk: bytes, most: int) -> bytes:
         """Return what `chunk` adds; at most `most` bytes, the rest of it is dropped."""
+        if self._is_first:
+            self._start += chunk
+            if len(self._start) < _HEADER_BYTES:
+                return b""
+            chunk = self._start
         found = b""
         while chunk and len(found) < most:
             if self._inflate.eof:
