@@ -205,6 +205,13 @@ async def test_streams_take_from_the_root_what_they_do_not_say(api: HttpApi) -> 
     assert first.query == {"kind": "all", "lang": "en"}
 
 
+async def test_a_path_is_appended_before_a_fragment(api: HttpApi) -> None:
+    streams = [{"name": "orders", "path": "all/orders"}]
+    config = config_of(api, "all", url=f"{api.url}#v1", streams=streams)
+    assert (await checked(config)).is_success()
+    assert [one.path for one in api.requests] == ["/all/orders"]
+
+
 async def test_two_streams_of_one_name_are_refused(api: HttpApi) -> None:
     config = config_of(api, streams=[{"name": "a"}, {"name": "a", "path": "b"}])
     with pytest.raises(ConnectorError, match="two streams are called 'a'"):

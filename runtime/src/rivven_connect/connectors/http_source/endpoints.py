@@ -121,10 +121,10 @@ def _endpoint(config: HttpSourceConfig, own: StreamOptions, schema: JsonObject |
 
 
 def _appended(url: str, path: str) -> str:
-    """Return the URL with a path behind its own; a query stays."""
+    """Return the URL with a path behind its own; a query stays, a fragment is never sent."""
     if not path:
         return url
-    front, mark, query = url.partition("?")
+    front, mark, query = url.partition("#")[0].partition("?")
     return f"{front.rstrip('/')}/{path.lstrip('/')}{mark}{query}"
 
 
