@@ -369,6 +369,18 @@ async def test_pages_that_go_in_a_circle_end(
     assert len(api.requests) <= len(bodies) + 1
 
 
+@pytest.mark.parametrize("records", ["/result/data", "/result/pages/0/data"])
+async def test_pages_with_the_same_records_deep_inside_end(
+    read: Any, api: HttpApi, records: str
+) -> None:
+    found = {"data": [{"id": 1}]}
+    bodies = [{"result": {**found, "pages": [found], "took_ms": number}} for number in range(3)]
+    api.intercept = answers(*bodies, {"result": {"data": [], "pages": [{"data": []}]}})
+    with pytest.raises(ConnectorError, match="byte for byte"):
+        await read(HttpSource(), config_of(api, "pages", records=records))
+    assert len(api.requests) == 2
+
+
 @pytest.mark.parametrize("link", [5, ["a"], {"a": 1}])
 async def test_a_link_that_is_no_text_stops(read: Any, api: HttpApi, link: Any) -> None:
     api.intercept = answers({"items": [], "next": link})

@@ -68,15 +68,27 @@ class Document:
         return _walk(self._found[first], rest)
 
     def part(self, steps: Sequence[str]) -> bytes:
-        """Return the member of the body that a pointer leads into, or all of it, as it came."""
-        if self._members is None or not steps or steps[0] not in self._members:
-            return self.answer.body
-        return bytes(self._members[steps[0]])
+        """Return the innermost member of objects that a pointer leads into, as it came."""
+        found: msgspec.Raw | None = None
+        for step in steps:
+            members = self._members if found is None else _members_of(found)
+            if members is None or step not in members:
+                break
+            found = members[step]
+        return self.answer.body if found is None else bytes(found)
 
     def _decode(self) -> Json:
         if self._whole is MISSING:
             self._whole = self.answer.decoded(lambda body: _value(_without_mark(body)))
         return self._whole
+
+
+def _members_of(raw: msgspec.Raw) -> dict[str, msgspec.Raw] | None:
+    """Return the members of an object; None if it is none."""
+    try:
+        return _members(raw)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        return None
 
 
 def _without_mark(body: bytes) -> bytes:
