@@ -6,15 +6,16 @@ import gzip
 import hashlib
 import hmac
 import time
+from typing import Any
 
 import pytest
 from http_kit import Request, echo, respond, serve
 
-from rivven_connect import Secret
+from rivven_connect import ConnectorError, ErrorKind, Secret
 from rivven_connect.connectors.http_webhook_sink._generated.config import Signing
 from rivven_connect.connectors.http_webhook_sink.sending import signature
 
-from .webhook_kit import event, ids, write, write_rows
+from .webhook_kit import event, ids, opened, write, write_rows
 
 SECRET = "not-a-real-sécret"
 SIGNING = {"secret": SECRET}
@@ -52,6 +53,26 @@ async def test_the_headers_may_have_other_names() -> None:
     assert request.headers["x-signature"] == expected(request, request.headers["x-at"])
     assert "x-webhook-signature" not in request.headers
     assert SECRET not in str(request)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"signing": {**SIGNING, "header": "X-Sig", "timestamp_header": "x-sig"}},
+        {"signing": SIGNING, "idempotency_header": "X-Webhook-Timestamp"},
+        {"signing": {**SIGNING, "header": "X-Team"}, "headers": {"x-team": "data"}},
+        {"signing": {**SIGNING, "header": "Content-Encoding"}},
+        {"idempotency_header": "content-type"},
+        {"idempotency_header": "Authorization", "auth": {"type": "bearer", "token": "t"}},
+        {"idempotency_header": "X-API-Key", "auth": {"type": "api_key", "key": "k"}},
+        {"signing": {**SIGNING, "timestamp_header": "Host"}},
+    ],
+)
+async def test_two_values_of_one_header_are_refused(more: dict[str, Any]) -> None:
+    with pytest.raises(ConnectorError, match="header") as caught:
+        async with opened("http://127.0.0.1:1/", **more):
+            pass
+    assert caught.value.kind is ErrorKind.CONFIG
 
 
 def test_a_known_signature() -> None:

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from rivven_connect import (
+    ConnectorError,
     RateLimitConfig,
     RateLimiter,
     RetryableError,
@@ -20,6 +21,7 @@ from rivven_connect.connectors.http_webhook_sink._generated import HttpWebhookSi
 from rivven_connect.connectors.http_webhook_sink._generated.config import Signing
 from rivven_connect.connectors.http_webhook_sink.urls import UrlTemplate
 from rivven_connect.http import Headers, HttpClient, HttpLimits, api_key, basic, bearer
+from rivven_connect.http._message import merged_headers
 
 LONGEST_WAIT_MS: Final = 60_000
 """Of a request that is tried again here; who asks for more is asking the pipeline."""
@@ -41,6 +43,7 @@ class Sender:
         *,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:
+        _require_apart(config)
         self._sleep = sleep
         self._config = config
         self._template = template
@@ -146,6 +149,27 @@ def _retries(config: HttpWebhookSinkConfig) -> RetryConfig:
         jitter=1 - 1 / middle,
         max_retry_after_ms=LONGEST_WAIT_MS,
     )
+
+
+def _require_apart(config: HttpWebhookSinkConfig) -> None:
+    """Return if no header that a request is given replaces another one.
+
+    Raises:
+        ConnectorError: one does, or says how the message itself travels.
+    """
+    signing = config.signing
+    added = [signing.header, signing.timestamp_header] if signing is not None else []
+    if config.idempotency_header is not None:
+        added.append(config.idempotency_header)
+    merged_headers(dict.fromkeys(added, ""))
+    taken = {"content-type", "content-encoding"}
+    taken.update(name.lower() for name in (*config.headers, *_credentials(config)))
+    for name in added:
+        if name.lower() in taken:
+            raise ConnectorError.configuration(
+                f"the header {name} would replace another of the same name; give it a name of its own"
+            )
+        taken.add(name.lower())
 
 
 def _credentials(config: HttpWebhookSinkConfig) -> Headers:
