@@ -145,6 +145,15 @@ async def test_a_body_that_is_not_json_is_no_answer() -> None:
 DEFLATED = zlib.compress(b"x" * 5000)
 
 
+@pytest.mark.parametrize("host", ["a..invalid", f"{'a' * 64}.invalid"])
+async def test_a_host_that_no_name_server_can_know_stops(host: str) -> None:
+    async with HttpClient(f"http://{host}/", limits=LIMITS) as client:
+        with pytest.raises(
+            ConnectorError, match=r"GET http://a.*: the host name or a header is not legal"
+        ):
+            await client.request("GET")
+
+
 @pytest.mark.parametrize("body", [DEFLATED, DEFLATED[2:-4]], ids=["deflate", "bare_deflate"])
 async def test_what_comes_byte_by_byte_is_unpacked(body: bytes) -> None:
     async def dripping() -> AsyncIterator[bytes]:

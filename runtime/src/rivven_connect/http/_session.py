@@ -101,7 +101,7 @@ class Session:
                         # Reusing the connection would mean to read what is left of the body first.
                         if not answer.content.at_eof():
                             answer.close()
-        except (TimeoutError, aiohttp.ClientError, OSError) as error:
+        except (TimeoutError, aiohttp.ClientError, OSError, UnicodeError) as error:
             raise _connector_error(error, request.where) from None
 
 
@@ -165,6 +165,9 @@ def _connector_error(error: Exception, where: str) -> ConnectorError:
             text = "the answer ends before its end"
         case aiohttp.ClientResponseError():
             text = "the answer is not HTTP that can be read"
+        case UnicodeError():  # a label of the name is empty or too long, or a header not Unicode
+            make = ConnectorError.configuration
+            text = "the host name or a header is not legal"
         case aiohttp.InvalidURL():
             make, text = ConnectorError.configuration, "the URL cannot be used"
         case _:
