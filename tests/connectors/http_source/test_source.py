@@ -293,6 +293,26 @@ async def test_what_is_no_object_becomes_poison_before_its_page(read: Any, api: 
     await items.aclose()
 
 
+@pytest.mark.parametrize(("records", "front", "back"), [("", "", ""), ("/data", '{"data": ', "}")])
+async def test_half_a_surrogate_pair_spoils_its_record_alone(
+    read: Any, api: HttpApi, records: str, front: str, back: str
+) -> None:
+    """Grammar allows it (RFC 8259, 8.2), and what cuts texts at a length produces it."""
+    spoilt = r'{"id": 2, "note": ["cut \ud83d"]}'
+    api.intercept = answers(rf'{front}[{{"id": 1, "note": "\ud83d\ude00"}}, {spoilt}, 3]{back}')
+    found = await read(HttpSource(), config_of(api, "all", records=records))
+    assert [event.data for event in found.events] == [{"id": 1, "note": "\U0001f600"}]
+    assert [json.loads(one.raw) for one in found.poison] == [json.loads(spoilt), 3]
+    assert "half of a surrogate pair" in found.poison[0].error
+
+
+async def test_a_token_that_no_url_can_hold_stops(read: Any, api: HttpApi) -> None:
+    api.intercept = answers(r'{"data": [], "meta": {"next": "\ud83d"}}')
+    with pytest.raises(ConnectorError, match="half of a surrogate pair") as caught:
+        await read(HttpSource(), config_of(api))
+    assert caught.value.fatal
+
+
 async def opened_items(config: HttpSourceConfig, state: State | None = None) -> Any:
     source = HttpSource()
     await source.open(config)

@@ -7,6 +7,9 @@ while they are.
 from __future__ import annotations
 
 import codecs
+import json
+import math
+import re
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -22,6 +25,7 @@ _NO_CONTENT = 204
 
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _value = msgspec.json.Decoder().decode
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 def pointer_steps(pointer: str) -> tuple[str, ...]:
@@ -41,6 +45,8 @@ class Document:
         self._found: dict[str, Json] = {}
         self._members: dict[str, msgspec.Raw] | None = None
         self._whole: Json = MISSING
+        self.holds_halves = False
+        """Whether what was decoded has texts that UTF-8 cannot write: halves of surrogate pairs."""
         if answer.status == _NO_CONTENT:
             return
         try:
@@ -64,7 +70,7 @@ class Document:
             return MISSING
         if first not in self._found:
             raw = self._members[first]
-            self._found[first] = self.answer.decoded(lambda _: _value(raw))
+            self._found[first] = self.answer.decoded(lambda _: self._value(raw))
         return _walk(self._found[first], rest)
 
     def part(self, steps: Sequence[str]) -> bytes:
@@ -79,8 +85,38 @@ class Document:
 
     def _decode(self) -> Json:
         if self._whole is MISSING:
-            self._whole = self.answer.decoded(lambda body: _value(_without_mark(body)))
+            self._whole = self.answer.decoded(lambda body: self._value(_without_mark(body)))
         return self._whole
+
+    def _value(self, text: bytes | msgspec.Raw) -> Json:
+        try:
+            return _value(text)
+        except msgspec.DecodeError as error:
+            found = _with_halves(bytes(text), error)
+            self.holds_halves = True
+            return found
+
+
+def _with_halves(text: bytes, error: msgspec.DecodeError) -> Json:
+    """Return a JSON value with halves of surrogate pairs, which grammar allows (RFC 8259, 8.2).
+
+    Raises:
+        DecodeError: that was not what is wrong.
+    """
+    if not _SURROGATE.search(text):
+        raise error
+    try:
+        return json.loads(text, parse_constant=_finite, parse_float=_finite)
+    except ValueError:
+        raise error from None
+
+
+def _finite(text: str) -> float:
+    """Return a number; raise ValueError where there is none that JSON has."""
+    found = float(text)
+    if not math.isfinite(found):
+        raise ValueError("out of range")
+    return found
 
 
 def _members_of(raw: msgspec.Raw) -> dict[str, msgspec.Raw] | None:

@@ -17,7 +17,7 @@ from rivven_connect.connectors.http_source._generated.config import (
 )
 from rivven_connect.connectors.http_source.document import MISSING, Document, pointer_steps
 from rivven_connect.connectors.http_source.endpoints import Asked, Endpoint
-from rivven_connect.connectors.http_source.records import records_of
+from rivven_connect.connectors.http_source.records import HALF, holds_half, records_of
 from rivven_connect.http import link_url, same_origin_url
 
 _log = logging.getLogger("rivven_connect.read")
@@ -103,6 +103,8 @@ class Paging:
                 self.endpoint.name,
                 pointer,
             )
+        if page.holds_halves and holds_half(found):
+            raise self._error(f"the way to the next page is no text that can be sent: {HALF}")
         return None if found is MISSING else found
 
     def _at(self, page: Document, link: Json) -> Asked:

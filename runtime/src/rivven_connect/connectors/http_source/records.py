@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,6 +11,8 @@ import msgspec
 from rivven_connect import ConnectorError, Json, JsonObject, Page, Poison, Rows
 from rivven_connect.connectors.http_source.document import MISSING, Document
 from rivven_connect.connectors.http_source.endpoints import Endpoint
+
+HALF = "a text holds half of a surrogate pair, which UTF-8 lacks"
 
 _KINDS = {bool: "a boolean", int: "a number", float: "a number", str: "a text", list: "a list"}
 
@@ -41,6 +44,11 @@ def rows_of(page: Document, endpoint: Endpoint) -> Iterator[Rows[JsonObject]]:
         ConnectorError: as `records_of`.
     """
     records: list[Any] = records_of(page, endpoint)
+    if page.holds_halves:
+        for one in records:
+            if holds_half(one):
+                yield Poison(endpoint.name, json.dumps(one).encode(), HALF)
+        records = [one for one in records if not holds_half(one)]
     if set(map(type, records)) - {dict}:
         for one in records:
             if not isinstance(one, dict):
@@ -49,6 +57,15 @@ def rows_of(page: Document, endpoint: Endpoint) -> Iterator[Rows[JsonObject]]:
         records = [one for one in records if isinstance(one, dict)]
     if records:
         yield Page(records, size=page.size)
+
+
+def holds_half(value: Json) -> bool:
+    """Whether a text in a value cannot be written as UTF-8."""
+    try:
+        msgspec.json.encode(value)
+    except UnicodeEncodeError:
+        return True
+    return False
 
 
 def _kind(value: Json) -> str:
