@@ -408,6 +408,15 @@ async def test_a_link_that_is_no_text_stops(read: Any, api: HttpApi, link: Any) 
         await read(HttpSource(), config_of(api, "next"))
 
 
+@pytest.mark.parametrize("token", [None, False, 0, "", [], {}])
+async def test_a_token_that_says_nothing_ends_the_stream(
+    read: Any, api: HttpApi, token: Any
+) -> None:
+    api.intercept = answers({"data": [{"id": 1}], "meta": {"next": token}})
+    assert ids(await read(HttpSource(), config_of(api))) == [1]
+    assert len(api.requests) == 1
+
+
 async def test_a_pointer_to_no_token_is_said(
     read: Any, api: HttpApi, caplog: pytest.LogCaptureFixture
 ) -> None:

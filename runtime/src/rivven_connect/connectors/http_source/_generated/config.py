@@ -105,7 +105,7 @@ class Offsets(ConfigModel):
 
 
 class CursorPages(ConfigModel):
-    """Each answer holds a token for the next one; none, null or an empty one ends the stream."""
+    """Each answer holds a token for the next one; none, null, false, 0 or an empty one ends the stream."""
 
     type: Literal["cursor"]
 
