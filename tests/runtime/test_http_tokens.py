@@ -205,6 +205,16 @@ async def test_parameters_are_merged_and_masked(
     assert "k9182-key" not in shown.text + str(caught.value)
 
 
+async def test_other_parameters_stay_as_they_are_written() -> None:
+    """A link to a next page may be signed, or hold a token that is no UTF-8."""
+    link = "/in?token=%E4%2B;x&flag&key=theirs&f=1&f=2&sig=a+b"
+    with serve(respond()) as api:
+        async with HttpClient(api.url, query={"key": Secret("k9182-key")}) as client:
+            await client.request("GET", link, query={"more": "é"})
+    (request,) = api.requests
+    assert request.target == "/in?token=%E4%2B;x&flag&f=1&f=2&sig=a+b&more=%C3%A9&key=k9182-key"
+
+
 @pytest.mark.parametrize(
     ("header", "expected"),
     [

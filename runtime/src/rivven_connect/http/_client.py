@@ -21,7 +21,7 @@ from rivven_connect.http._message import (
     revealed,
 )
 from rivven_connect.http._statuses import status_error
-from rivven_connect.http._urls import parse_url, resolve
+from rivven_connect.http._urls import parse_url, resolve, with_parameters
 
 if TYPE_CHECKING:
     import aiohttp
@@ -158,7 +158,7 @@ class HttpClient:
         """
         target = resolve(self._base, url) if url else self._base
         if query:
-            target = target.update_query(revealed(query))
+            target = with_parameters(target, revealed(query))
         budget_ms = self._limits.total_timeout_ms if timeout_ms is None else timeout_ms
         for is_last in (self._tokens is None, True):
             credentials = await self._tokens.headers() if self._tokens is not None else {}
@@ -193,7 +193,7 @@ class HttpClient:
         )
 
     def _complete(self, url: URL) -> URL:
-        return url.update_query(self._query) if self._query else url
+        return with_parameters(url, self._query) if self._query else url
 
     async def _send(
         self, request: Request, accept: Container[int], *, wants_body: bool

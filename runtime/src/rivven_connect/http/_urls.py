@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
+from urllib.parse import unquote_plus
 
 from rivven_connect._errors import ConnectorError
 from rivven_connect._problems import escape_text
@@ -68,6 +70,20 @@ def resolve(base: URL, link: str) -> URL:
             f"{escape_text(str(found.origin()), limit=100)}, and is not followed"
         )
     return found
+
+
+def with_parameters(url: URL, values: Mapping[str, str]) -> URL:
+    """Return the URL with parameters instead of those of the same name.
+
+    The others stay as they are written: decoded and encoded again, some would be different ones.
+    """
+    kept = [
+        part
+        for part in url.raw_query_string.split("&")
+        if part and unquote_plus(part.partition("=")[0]) not in values
+    ]
+    bare = url.with_query(None)
+    return type(url)(f"{bare}?{'&'.join(kept)}", encoded=True).extend_query(values)
 
 
 def shown(url: URL) -> str:
