@@ -66,6 +66,41 @@ async def test_a_server_where_all_is_well_is_said_to_be_fine_and_stays_as_it_is(
             "does not send update, delete, truncate",
         ),
         (
+            (
+                "CREATE TABLE a (id int PRIMARY KEY) PARTITION BY LIST (id)",
+                "CREATE TABLE b PARTITION OF a DEFAULT",
+                "CREATE PUBLICATION rivven_pub FOR TABLE a",
+            ),
+            {},
+            "publication",
+            'ALTER PUBLICATION "rivven_pub" SET (publish_via_partition_root = true)',
+        ),
+        (
+            ("CREATE UNLOGGED TABLE a (id int PRIMARY KEY)",),
+            {},
+            "tables",
+            'ALTER TABLE "public"."a" SET LOGGED',
+        ),
+        (
+            (
+                "CREATE TABLE a (id int) PARTITION BY LIST (id)",
+                "CREATE TABLE b PARTITION OF a DEFAULT",
+                "ALTER TABLE a REPLICA IDENTITY FULL",
+            ),
+            {},
+            "tables",
+            'ALTER TABLE "public"."b" REPLICA IDENTITY FULL',
+        ),
+        (
+            (
+                "CREATE TABLE a (id int, twice int GENERATED ALWAYS AS (id * 2) STORED)",
+                "ALTER TABLE a REPLICA IDENTITY FULL",
+            ),
+            {},
+            "publication",
+            "publish_generated_columns = stored",
+        ),
+        (
             ("CREATE TABLE a (id int PRIMARY KEY)",),
             {"auto_create_slot": False},
             "slot",

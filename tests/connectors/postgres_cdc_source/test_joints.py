@@ -140,6 +140,77 @@ async def test_a_table_whose_updates_would_fail_is_not_published(database: Datab
     database.run("UPDATE log SET line = 'b'")
 
 
+PARTITIONED = (
+    "CREATE TABLE p (id int, big text STORAGE EXTERNAL) PARTITION BY RANGE (id)",
+    "CREATE TABLE p_all PARTITION OF p FOR VALUES FROM (0) TO (100)",
+    "ALTER TABLE p REPLICA IDENTITY FULL",
+    "INSERT INTO p VALUES (1, repeat('x', 9000))",
+)
+
+
+async def test_partitions_whose_updates_would_fail_are_not_published(database: Database) -> None:
+    """Each partition has a replica identity of its own, which it does not get from its table."""
+    for statement in PARTITIONED:
+        database.run(statement)
+    with pytest.raises(ConnectorError, match=r'"public"\."p_all" REPLICA IDENTITY FULL'):
+        await read(database.config())
+    database.run("UPDATE p SET id = 2")
+    database.run("ALTER TABLE p_all REPLICA IDENTITY FULL")
+    first = await read(database.config())
+    database.run("UPDATE p SET id = 3")
+    (update,) = (await read(database.config(), first.state)).data("p")
+    assert update == {
+        "before": {"id": 2, "big": "x" * 9000},
+        "after": {"id": 3, "big": "x" * 9000},
+    }
+
+
+async def test_old_rows_without_what_they_held_are_refused(database: Database) -> None:
+    """The server calls them whole, and has NULL for what the partition's identity leaves out."""
+    for statement in (*PARTITIONED, "ALTER TABLE p ADD PRIMARY KEY (id)"):
+        database.run(statement)
+    database.run(
+        "CREATE PUBLICATION rivven_pub FOR TABLE p WITH (publish_via_partition_root = true)"
+    )
+    with pytest.raises(ConnectorError, match=r'"public"\."p_all" REPLICA IDENTITY FULL'):
+        await read(database.config())
+    database.run("ALTER TABLE p REPLICA IDENTITY DEFAULT")
+    first = await read(database.config())
+    database.run("UPDATE p SET id = 3")
+    second = await read(database.config(), first.state)
+    assert second.data("p") == [{"before": {"id": 1}, "after": {"id": 3}}]
+
+
+@pytest.mark.parametrize("columns", ["a int, s int {} PRIMARY KEY", "a int, s int {}"])
+async def test_a_table_whose_generated_columns_would_make_updates_fail_is_not_published(
+    database: Database, columns: str
+) -> None:
+    computed = columns.format("GENERATED ALWAYS AS (a * 2) STORED")
+    database.run(f"CREATE TABLE g ({computed})")
+    if "KEY" not in columns:
+        database.run("ALTER TABLE g REPLICA IDENTITY FULL")
+    database.run("INSERT INTO g VALUES (1)")
+    with pytest.raises(ConnectorError, match="generated columns"):
+        await read(database.config())
+    database.run("UPDATE g SET a = 2")
+    database.run(
+        "CREATE PUBLICATION rivven_pub FOR TABLE g WITH (publish_generated_columns = stored)"
+    )
+    first = await read(database.config())
+    database.run("UPDATE g SET a = 3")
+    (update,) = (await read(database.config(), first.state)).data("g")
+    assert update["after"] == {"a": 3, "s": 6}
+
+
+async def test_a_table_whose_changes_are_in_no_log_is_said(database: Database) -> None:
+    database.run("CREATE UNLOGGED TABLE cache (id int PRIMARY KEY)")
+    database.run("INSERT INTO cache VALUES (1)")
+    with pytest.raises(ConnectorError, match="SET LOGGED"):
+        await read(database.config())
+    once = await read(database.config(snapshot={"mode": "initial_only"}))
+    assert once.data("cache") == [{"id": 1}]
+
+
 async def test_f35_a_table_that_was_left_out_and_is_chosen_again_is_a_gap(shop: Database) -> None:
     shop.run("CREATE TABLE more (id int PRIMARY KEY)")
     config = shop.config()

@@ -38,6 +38,8 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
     oid: int
     kind: TableKind = "table"
     is_partition: bool = False
+    is_logged: bool = True
+    """Whether its changes are in the server's log."""
     replica_identity: ReplicaIdentity = "default"
     columns: tuple[Column, ...] = ()
     primary_key: tuple[str, ...] = ()
@@ -67,7 +69,8 @@ _IDENTITIES: dict[str, ReplicaIdentity] = {
 
 _QUERY = """
 WITH wanted AS (
-    SELECT c.oid, n.nspname, c.relname, c.relkind, c.relispartition, c.relreplident
+    SELECT c.oid, n.nspname, c.relname, c.relkind, c.relispartition, c.relreplident,
+        c.relpersistence
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     WHERE c.relkind = ANY($1::"char"[])
       AND ($2::text[] IS NULL OR n.nspname = ANY($2))
@@ -90,6 +93,7 @@ SELECT w.nspname::text, w.relname::text, w.oid::int8, w.relkind::text, w.relispa
     w.relreplident::text,
     coalesce((SELECT names FROM keys k WHERE k.indrelid = w.oid AND k.indisprimary), '{}'),
     coalesce((SELECT names FROM keys k WHERE k.indrelid = w.oid AND k.is_identity), '{}'),
+    w.relpersistence = 'p',
     pg_catalog.has_schema_privilege(n_oid.oid, 'USAGE')
         AND pg_catalog.has_table_privilege(w.oid, 'SELECT'),
     a.attname::text, a.atttypid::int8, a.atttypmod,
@@ -127,8 +131,8 @@ def read_tables(
         if oid not in found:
             found[oid] = _table(row)
             columns[oid] = []
-        if row[9] is not None:
-            columns[oid].append(_column(row[9:]))
+        if row[10] is not None:
+            columns[oid].append(_column(row[10:]))
     return [
         msgspec.structs.replace(table, columns=tuple(columns[oid])) for oid, table in found.items()
     ]
@@ -139,7 +143,8 @@ def _listed(names: Sequence[str] | None) -> list[str] | None:
 
 
 def _table(row: tuple[Any, ...]) -> Table:
-    schema, name, oid, kind, is_partition, identity, primary_key, identity_key, can_select = row[:9]
+    schema, name, oid, kind, is_partition, identity, primary_key, identity_key = row[:8]
+    is_logged, can_select = row[8:10]
     replica_identity = _IDENTITIES[identity]
     return Table(
         schema=schema,
@@ -147,6 +152,7 @@ def _table(row: tuple[Any, ...]) -> Table:
         oid=oid,
         kind=_KINDS[kind],
         is_partition=is_partition,
+        is_logged=is_logged,
         replica_identity=replica_identity,
         primary_key=tuple(primary_key),
         identity_key=tuple(identity_key) if replica_identity in ("default", "index") else (),

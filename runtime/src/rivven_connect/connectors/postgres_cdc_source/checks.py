@@ -7,6 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from rivven_connect import ConnectorError
 from rivven_connect.connectors.postgres_cdc_source._generated import PostgresCdcSourceConfig
+from rivven_connect.connectors.postgres_cdc_source.identity import (
+    require_followable,
+    require_sent_identity,
+)
 from rivven_connect.connectors.postgres_cdc_source.server import (
     creation_of,
     read_publication,
@@ -78,13 +82,14 @@ def check_tables(config: PostgresCdcSourceConfig) -> None:
     """
     with translated("reading the catalog"), connect(config) as connection:
         tables = chosen_tables(connection, config)
-    barred = [one.full_name() for one in tables if not one.can_select]
-    if barred:
-        raise ConnectorError.permission(
-            f"we may not read {', '.join(barred)}: GRANT SELECT on them"
-        )
-    if config.snapshot.mode != "initial_only":
-        require_identity(tables)
+        barred = [one.full_name() for one in tables if not one.can_select]
+        if barred:
+            raise ConnectorError.permission(
+                f"we may not read {', '.join(barred)}: GRANT SELECT on them"
+            )
+        if config.snapshot.mode != "initial_only":
+            require_identity(tables)
+            require_followable(connection, tables)
 
 
 def require_publication(config: PostgresCdcSourceConfig) -> None:
@@ -97,6 +102,8 @@ def require_publication(config: PostgresCdcSourceConfig) -> None:
     with translated("reading the publication"), connect(config) as connection:
         tables = chosen_tables(connection, config)
         publication = read_publication(connection, name)
+        if publication is None:
+            require_sent_identity(connection, tables)
         lacking = [] if publication else _lacking_rights(connection, tables)
     if publication is not None:
         require_published(name, publication, tables)

@@ -11,6 +11,10 @@ import msgspec
 
 from rivven_connect import ConnectorError
 from rivven_connect.connectors.postgres_cdc_source._generated import PostgresCdcSourceConfig
+from rivven_connect.connectors.postgres_cdc_source.identity import (
+    require_followable,
+    require_sent_identity,
+)
 from rivven_connect.connectors.postgres_cdc_source.place import Place
 from rivven_connect.connectors.postgres_cdc_source.replication import parse_lsn
 from rivven_connect.connectors.postgres_cdc_source.server import (
@@ -86,6 +90,7 @@ def _place(
     if slot is not None:
         require_usable(config.slot_name, slot, connection.info.dbname)
     publication = read_publication(connection, config.publication_name)
+    require_followable(connection, tables)
     if saved is not None and saved.phase == "streaming":
         require_no_gap(saved, server, slot, publication)
     elif publication is None:
@@ -126,6 +131,7 @@ def _create_publication(
     if not config.auto_create_publication:
         raise ConnectorError.configuration(f"there is no publication {name!r}: {statement}")
     require_identity(tables)
+    require_sent_identity(connection, tables)
     with translated(f"creating publication {name!r} (or let its owner do it: {statement})"):
         connection.execute(statement.encode())
     found = read_publication(connection, name)

@@ -53,6 +53,8 @@ class Publication(msgspec.Struct, frozen=True):
     oid: int
     operations: frozenset[str]
     tables: Mapping[tuple[str, str], Published]
+    via_root: bool = True
+    """Whether changes of partitions come as those of the table above them."""
 
 
 def read_server(replication: psycopg.Connection[Any]) -> Server:
@@ -93,7 +95,7 @@ def read_publication(connection: psycopg.Connection[Any], name: str) -> Publicat
     """Return the publication of that name, or None."""
     with translated(f"looking for the publication {name!r}"):
         row = connection.execute(
-            b"SELECT oid::int8, pubinsert, pubupdate, pubdelete, pubtruncate "
+            b"SELECT oid::int8, pubinsert, pubupdate, pubdelete, pubtruncate, pubviaroot "
             b"FROM pg_catalog.pg_publication WHERE pubname = $1",
             [name],
         ).fetchone()
@@ -106,13 +108,14 @@ def read_publication(connection: psycopg.Connection[Any], name: str) -> Publicat
         ).fetchall()
     return Publication(
         row[0],
-        frozenset(name for name, is_sent in zip(_OPERATIONS, row[1:], strict=True) if is_sent),
+        frozenset(name for name, is_sent in zip(_OPERATIONS, row[1:5], strict=True) if is_sent),
         {
             (schema, table): Published(
                 tuple(more["attnames"]) if more.get("attnames") else None, more.get("rowfilter")
             )
             for schema, table, more in tables
         },
+        row[5],
     )
 
 
@@ -157,6 +160,11 @@ def require_published(name: str, publication: Publication, tables: Sequence[Tabl
             f"{quoted(name)} SET (publish = '{', '.join(_OPERATIONS)}')"
         )
     missing = [one for one in tables if (one.schema, one.name) not in publication.tables]
+    if not publication.via_root and any(one.kind == "partitioned" for one in missing):
+        raise ConnectorError.configuration(
+            f"publication {name!r} sends changes of partitions as their own: ALTER PUBLICATION "
+            f"{quoted(name)} SET (publish_via_partition_root = true)"
+        )
     if missing:
         listed = ", ".join(_only(one) for one in missing)
         raise ConnectorError.configuration(
