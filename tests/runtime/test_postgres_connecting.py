@@ -122,11 +122,35 @@ def test_nobody_listens() -> None:
     assert error.retryable
 
 
-@pytest.mark.parametrize("text", ["nonsense s3cret-thing", "host='", "postgresql://u:s3cret%zz@h/"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "nonsense s3cret-thing",
+        "host='",
+        "postgresql://u:s3cret%zz@h/",
+        "postgresql://u:my@s3cret@127.0.0.1:1/d",
+        "postgres://u:my/s3cret@127.0.0.1:1/d",
+        "postgresql://u:5432/s3cret@127.0.0.1:1/d?connect_timeout=2",
+        "postgresql://u:m?y@s3cret@127.0.0.1:1/d",
+        "postgresql://u:m%40y@s3cret@127.0.0.1:1/d",
+    ],
+)
 def test_a_string_that_cannot_be_read_is_not_repeated(text: str) -> None:
     error = failure(settings(text))
     assert error.kind is ErrorKind.CONFIG
     assert "s3cret" not in str(error)
+
+
+def test_an_at_sign_that_is_encoded_is_only_that(postgres: str) -> None:
+    server, _, database = postgres.rpartition("/")
+    with connected(postgres) as connection:
+        run(connection, 'CREATE DATABASE "my@db"')
+        try:
+            connected(f"{server}/my%40db").close()
+            found = connection_info(settings(f"{server}/{database}?host=@abstract"))
+        finally:
+            run(connection, 'DROP DATABASE "my@db"')
+    assert found["host"] == "@abstract"
 
 
 @pytest.mark.usefixtures("public_only")

@@ -124,11 +124,22 @@ def _parsed(text: str) -> dict[str, str]:
         found = library.conninfo.conninfo_to_dict(text)
     except library.Error:
         # Its message quotes what it could not read, which may be the password.
+        found = None
+    if found is None or _is_misread(text, found):
         raise ConnectorError.configuration(
             "`connection_string` cannot be read; it is postgresql://user:password@host/database, "
             "with special characters percent-encoded, or host=... dbname=... user=... password=..."
-        ) from None
+        )
     return {str(name): str(value) for name, value in found.items() if value is not None}
+
+
+def _is_misread(text: str, found: dict[str, Any]) -> bool:
+    """Whether a URL's host or database begins in its password, which has an `@` or `/` as it is."""
+    if not text.startswith(("postgres://", "postgresql://")):
+        return False
+    # The first may be that of an abstract socket; one that was encoded is meant as it is.
+    is_odd = any("@" in str(found.get(name, ""))[1:] for name in ("host", "dbname"))
+    return is_odd and sum(str(one).count("@") for one in found.values()) > text.count("%40")
 
 
 def _pinned(info: dict[str, str]) -> dict[str, str]:
