@@ -111,6 +111,11 @@ async def test_columns_follow_the_schema_and_keep_every_kind_of_value(
         ("integer[]", {"a": 1}, "[0:1]={1,2}"),
         ("integer[]", [[1], 2], [[1], [2]]),
         ("inet", "300.0.0.1", "10.0.0.1"),
+        ("tsquery", "a b", "'a' & 'b'"),
+        ("tsvector", "'a", "'a':1"),
+        ("name", "ü" * 32, "ü" * 31),
+        ('"char"', "ab", "\\303"),
+        ('"char"', "ü", "a"),
     ],
 )
 async def test_what_a_column_cannot_hold_fails_alone(
@@ -138,10 +143,19 @@ async def test_an_integer_of_thousands_of_digits_fails_alone(
     assert [failed.event for failed in result.failed_events] == events[1:2]
 
 
-async def test_a_refusal_does_not_say_the_value(lake: PostgresWarehouse) -> None:
-    await lake.prepare(stream(schema=of_types(id="uuid")))
-    result = await lake.write(event({"id": 'tell"nobody'}))
-    assert result.errors == ['invalid input syntax for type uuid: "..." (22P02)']
+@pytest.mark.parametrize(
+    ("kind", "bad", "says"),
+    [
+        ("uuid", 'tell"nobody', 'invalid input syntax for type uuid: "..." (22P02)'),
+        ("tsquery", "tell nobody", 'syntax error in tsquery: "..." (42601)'),
+    ],
+)
+async def test_a_refusal_does_not_say_the_value(
+    lake: PostgresWarehouse, kind: str, bad: str, says: str
+) -> None:
+    await lake.prepare(stream(schema=of_types(id=kind)))
+    result = await lake.write(event({"id": bad}))
+    assert result.errors == [says]
 
 
 VALUES = {

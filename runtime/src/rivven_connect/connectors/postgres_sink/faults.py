@@ -15,6 +15,8 @@ _OF_RECORD = (
     "54000",  # too large for an index
     "P0",  # a trigger's own
 )
+_SYNTAX = "42601"
+"""Of a statement, and of a value whose type has a syntax, such as `tsquery`."""
 _OF_TABLE = (
     "3F000",
     "42701",
@@ -49,10 +51,14 @@ def refusal(error: Exception) -> RefusedByServer | None:
     if state is None:
         is_guilty = isinstance(error, psycopg.DataError)
         return RefusedByServer("a value has no form in PostgreSQL") if is_guilty else None
-    if not state.startswith(_OF_RECORD):
+    # Only the server's parser of statements says where in the statement it is.
+    is_value_s = state == _SYNTAX and error.diag.statement_position is None
+    if not state.startswith(_OF_RECORD) and not is_value_s:
         return None
     text = error.diag.message_primary or "refused by the server"
-    if state.startswith("22"):  # its message quotes the value, that of the others names
+    if is_value_s or state.startswith(
+        "22"
+    ):  # its message quotes the value, that of the others names
         text = _VALUE.sub('"..."', text)
     return RefusedByServer(escape_text(redact(f"{text} ({state})"), limit=500))
 

@@ -6,15 +6,23 @@ Whether it is a good one of its type, the server says; what would become another
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from types import NoneType
 
 from rivven_connect import Json
 from rivven_connect._tables.json_text import is_exact, json_text, plain
 from rivven_connect._tables.records import Unfit
-from rivven_connect.postgres import Shape, Type
+from rivven_connect.postgres import LONGEST_NAME_BYTES, Shape, Type
 
 _BYTEA = 17
+_OCTAL = re.compile(r"\\[0-7]{3}")
+_IS_WHOLE: Mapping[int, Callable[[str], bool]] = {
+    _BYTEA: lambda text: text.startswith("\\x"),
+    18: lambda text: len(text.encode()) <= 1 or _OCTAL.fullmatch(text) is not None,  # "char"
+    19: lambda text: len(text.encode()) <= LONGEST_NAME_BYTES,  # name
+}
+"""Types, by OID, that make another value of some texts without a word; which texts they leave whole."""
 _NOT_FINITE = frozenset({"NaN", "Infinity", "-Infinity"})
 _TAKE_NO_TEXT = frozenset({Shape.INTEGER, Shape.BOOLEAN})
 """Shapes that take no text; a numeric is one."""
@@ -47,7 +55,7 @@ def texts_of(values: Sequence[Json], kind: Type, field: str) -> Texts:
     is_whole = NoneType not in kinds
     kinds.discard(NoneType)
     quick = _QUICK.get(kind.shape)
-    if quick is not None and kinds == {quick[0]} and kind.oid != _BYTEA:
+    if quick is not None and kinds == {quick[0]} and kind.oid not in _IS_WHOLE:
         text = quick[1]
         if text is None:
             return values
@@ -64,7 +72,7 @@ def text_of(value: Json, kind: Type, field: str) -> str:
         Unfit: it would be changed.
     """
     quick = _QUICK.get(kind.shape)
-    if quick is not None and type(value) is quick[0] and kind.oid != _BYTEA:
+    if quick is not None and type(value) is quick[0] and kind.oid not in _IS_WHOLE:
         return str(value) if quick[1] is None else quick[1](value)
     return _text(value, kind, field)
 
@@ -166,7 +174,8 @@ def _scalar(value: Json, kind: Type) -> str | None:
     if isinstance(value, str):
         if shape is Shape.FLOAT:
             return value if value in _NOT_FINITE else None
-        is_good = shape not in _TAKE_NO_TEXT and (kind.oid != _BYTEA or value.startswith("\\x"))
+        is_whole = _IS_WHOLE.get(kind.oid)
+        is_good = shape not in _TAKE_NO_TEXT and (is_whole is None or is_whole(value))
         return value if is_good else None
     if isinstance(value, bool):
         return _truth(value) if shape is Shape.BOOLEAN else None
