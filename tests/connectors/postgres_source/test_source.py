@@ -259,6 +259,18 @@ async def test_a_query_is_a_stream(shop: Shop) -> None:
     assert len(got.rows["public.t"]) == 10
 
 
+async def test_a_server_that_ends_long_statements_does_not_end_a_reading(shop: Shop) -> None:
+    """A table is one statement, which takes as long as the sinks do; a limit of the config's holds."""
+    database = shop.dsn.rpartition("/")[2]
+    shop.sql(f"ALTER DATABASE {database} SET statement_timeout = '50ms'")
+    slow = {"slow": {"query": "SELECT 1 AS id FROM pg_sleep(0.2)"}}
+    shop.sql("CREATE TABLE t (id int8 PRIMARY KEY)")
+    assert (await shop.read(streams=slow)).ids("slow") == [1]
+    limited = f"{shop.dsn}?options=-cstatement_timeout%3D50"
+    with pytest.raises(ConnectorError, match="statement timeout"):
+        await shop.read(streams=slow, connection_string=limited)
+
+
 async def test_a_snapshot_is_not_moved_by_others(shop: Shop) -> None:
     numbered(shop, 2000)
     config = shop.config(batch_size=100)

@@ -25,6 +25,12 @@ _CHUNKS_SINCE = 170_000
 _PATIENCE_S = 5.0
 """Seconds that a server has to answer a request to stop."""
 
+_NO_TIMEOUTS = b"""
+SELECT pg_catalog.set_config(name, '0', false) FROM pg_catalog.pg_settings
+WHERE name IN ('statement_timeout', 'transaction_timeout') AND source <> 'client'
+"""
+"""A table is one statement, which takes as long as the sinks do; a limit of the config's own stays."""
+
 Part: TypeAlias = Page[JsonObject] | Poison
 
 
@@ -55,6 +61,7 @@ class RowReader:
             if self._closed:
                 return
             self._connection = connection = connect(self._settings)
+            connection.execute(_NO_TIMEOUTS)
             connection.execute(b"BEGIN READ ONLY")
             _take_json_as_it_is(connection)
             self._selection = selection
