@@ -116,6 +116,12 @@ def test_what_is_wrong_is_said(
     assert "\n" not in str(error)
 
 
+def test_what_kind_of_connection_it_is_says_the_connector(postgres: str) -> None:
+    """Other tools want it in the URL; a connection that replicates takes no parameters."""
+    with connected(f"{postgres}?replication=database") as connection:
+        assert connection.execute(b"SELECT $1::int", [1]).fetchall() == [(1,)]
+
+
 def test_nobody_listens() -> None:
     error = failure(Settings(host="127.0.0.1", port=free_port(), database="d", user="u"))
     assert error.kind is ErrorKind.CONNECTION

@@ -86,6 +86,7 @@ def connection_info(settings: PostgresSettings, *, replication: bool = False) ->
             Secret(given[name])
     # Whole seconds; libpq makes 2 of 1.
     given["connect_timeout"] = str(max(2, -(-settings.connect_timeout_ms // 1000)))
+    given.pop("replication", None)
     if replication:
         given["replication"] = "database"
     info = {**_DEFAULTS, **given}
