@@ -8,7 +8,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from rivven_connect import ConnectorError, ErrorKind, JsonObject, SyncMode
+from rivven_connect import (
+    ConfiguredCatalog,
+    ConnectorError,
+    ErrorKind,
+    JsonObject,
+    Page,
+    SyncMode,
+)
 from rivven_connect.connectors.postgres_source import PostgresSource
 from rivven_connect.connectors.postgres_source.relations import find_relations
 from rivven_connect.connectors.postgres_source.selecting import select_from_cursor
@@ -269,6 +276,22 @@ async def test_a_server_that_ends_long_statements_does_not_end_a_reading(shop: S
     limited = f"{shop.dsn}?options=-cstatement_timeout%3D50"
     with pytest.raises(ConnectorError, match="statement timeout"):
         await shop.read(streams=slow, connection_string=limited)
+
+
+async def test_each_pass_reads_the_columns_that_there_are(shop: Shop) -> None:
+    """The cursor goes beyond the rows, so what a column held would never be read."""
+    shop.sql("CREATE TABLE t (id int8 PRIMARY KEY, old text)", "INSERT INTO t VALUES (1, 'a')")
+    config = shop.config(read={"mode": "incrementing", "column": "id"})
+    source = PostgresSource()
+    (chosen,) = ConfiguredCatalog.from_catalog(await source.discover(config)).streams
+
+    async def read_on(cursor: int) -> list[JsonObject]:
+        parts = [part async for part in source.read_discovered(config, chosen, cursor)]
+        return [row for part in parts if isinstance(part, Page) for row in part.records]
+
+    assert await read_on(0) == [{"id": 1, "old": "a"}]
+    shop.sql("ALTER TABLE t DROP old, ADD new text", "INSERT INTO t VALUES (2, 'b')")
+    assert await read_on(2) == [{"id": 2, "new": "b"}]
 
 
 async def test_a_snapshot_is_not_moved_by_others(shop: Shop) -> None:

@@ -47,6 +47,8 @@ class PostgresSource(PostgresSourceBase):
 
     def __init__(self) -> None:
         self._relations: dict[str, Relation] = {}
+        self._begun: set[str] = set()
+        """The streams that were begun since the catalog was read."""
 
     async def check_server_reachable(self, config: PostgresSourceConfig) -> None:
         """Return if the server lets us in."""
@@ -73,10 +75,12 @@ class PostgresSource(PostgresSourceBase):
         def choose(found: Relation) -> Selection:
             return select_from_cursor(found, cursor, chosen.fields)
 
+        self._begin(chosen.stream.full_name())
         return self._rows(config, chosen.stream.full_name(), choose)
 
     async def latest(self, config: PostgresSourceConfig, stream: str) -> Json:
         """Return the highest primary key of a table that is split."""
+        self._begin(stream)
         found = await self._relation(config, stream)
         if not is_split(found, config.partition_rows):
             return None
@@ -122,6 +126,13 @@ class PostgresSource(PostgresSourceBase):
         finally:
             await finish_in_thread(reader.close)
             thread.shutdown(wait=False)
+
+    def _begin(self, stream: str) -> None:
+        """Forget the catalog where this is another pass: tables may have other columns by now."""
+        if stream in self._begun:
+            self._begun.clear()
+            self._relations.clear()
+        self._begun.add(stream)
 
     async def _relation(self, config: PostgresSourceConfig, stream: str) -> Relation:
         if stream not in self._relations:
