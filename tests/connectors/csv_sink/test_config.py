@@ -49,6 +49,7 @@ class TestConfig(ConfigContract):
         Reject("minimal", "", {}, "required", at="/path"),
         Reject("minimal", "", {"path": "out/{table}.csv"}, "pattern", at="/path"),
         Reject("minimal", "", {"path": "a.csv", "columns": []}, "minItems", at="/columns"),
+        Reject("minimal", "", {"path": "a.csv", "delimiter": "+"}, "pattern", at="/delimiter"),
         Reject("minimal", "", {"path": "a.csv", "delimiter": '"'}, "pattern", at="/delimiter"),
         Reject("minimal", "", {"path": "a.csv", "line_ending": "cr"}, "enum", at="/line_ending"),
         Reject("minimal", "", "text", "type"),

@@ -126,7 +126,7 @@ def test_a_file_that_is_there_keeps_its_columns(files: Files) -> None:
 @pytest.mark.parametrize(
     ("content", "says"),
     [(b"a,a\n", "two columns of one name"), (b'"a"b\n', "no header that can be read"),
-     (b"\xff\n", "no header that can be read"), (b'a,b\n"x"y,1\n1,"', "no CSV that can be appended")],
+     (b"\xff\n", "no header that can be read"), (b"\n\r\n", "no header that can be read"), (b'a,b\n"x"y,1\n1,"', "no CSV that can be appended")],
 )  # fmt: skip
 def test_a_file_that_is_something_else_is_left_alone(
     files: Files, content: bytes, says: str
@@ -245,6 +245,31 @@ def test_a_stray_quote_in_somebody_s_file_costs_nothing(files: Files) -> None:
     path.write_text(content)
     files.write([{"id": 3, "name": "y"}])
     assert path.read_text() == content + '3,"y"\n'
+
+
+def test_a_header_may_stand_behind_blank_lines(files: Files) -> None:
+    """Readers skip them; taken for a file without a header, the first row would become one."""
+    (files.folder / "out.csv").write_text("\nname,id\n")
+    files.write([{"id": 1, "name": "x"}])
+    assert files.text() == '\nname,id\n"x",1\n'
+
+
+def test_extra_fields_and_types_need_a_column_each(files: Files) -> None:
+    """Else the extra fields would be lost."""
+    with pytest.raises(ConnectorError, match="are the same column"):
+        files.write([{"id": 1, "x": 2}], extra_column="more", type_column="more")
+
+
+def test_a_torn_file_is_repaired_however_long_its_cells_are(files: Files) -> None:
+    default = csv.field_size_limit(131_072)  # what a new process has
+    try:
+        long = "x" * 200_000
+        whole = f'"id","name"\n1,"{long}"\n'
+        (files.folder / "out.csv").write_text(f'{whole}2,"{long}')
+        files.write([{"id": 3}])
+        assert files.text() == f"{whole}3,\n"
+    finally:
+        csv.field_size_limit(default)
 
 
 def test_a_full_disk_leaves_whole_rows_and_the_header_comes_with_the_next(

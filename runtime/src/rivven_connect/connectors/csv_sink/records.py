@@ -41,6 +41,7 @@ class CsvRecords(RecordFormat):
             return size
         lines = _Lines(descriptor)
         end = 0
+        csv.field_size_limit(max(csv.field_size_limit(), size))
         try:
             for _ in csv.reader(lines, delimiter=self._delimiter, strict=True):
                 if lines.are_ended:
@@ -72,14 +73,18 @@ class _Lines:
 
 
 def columns_of_file(path: str, delimiter: str) -> list[str] | None:
-    """Return the cells of the first record of a file; None where there is none.
+    """Return the cells of the first record of a file; None where there is no file, or an empty one.
 
     Raises:
-        csv.Error: it is no CSV.
+        csv.Error: it is no CSV, or of blank lines alone.
         UnicodeDecodeError: it is not UTF-8.
     """
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
-            return next(csv.reader(file, delimiter=delimiter, strict=True), None) or None
+            rows = csv.reader(file, delimiter=delimiter, strict=True)
+            header = next(filter(None, rows), None)
     except FileNotFoundError:
         return None
+    if header is None and rows.line_num:
+        raise csv.Error("blank lines alone")
+    return header

@@ -38,6 +38,17 @@ class CsvSink(CsvSinkBase):
         self._formats: dict[str, RowFormat] = {}
         self._writes, self._syncs = Offload(), Offload()
 
+    async def open(self, config: CsvSinkConfig) -> None:
+        """Refuse one column for two things.
+
+        Raises:
+            ConnectorError: the config asks for it.
+        """
+        if config.extra_column is not None and config.extra_column == config.type_column:
+            raise ConnectorError.configuration(
+                "`extra_column` and `type_column` are the same column"
+            )
+
     async def close(self) -> None:
         """Close the files."""
         if self._files is not None:

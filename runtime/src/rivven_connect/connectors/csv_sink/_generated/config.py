@@ -40,7 +40,7 @@ class CsvSinkConfig(SinkConfig):
     type_column: Annotated[Text | None, NotNull(), Field(min_length=1)] = None
     """Column that says what an event is: record, insert, update, delete, truncate. Without it, the last two are refused, because they would look like records."""
 
-    delimiter: Annotated[Text, Pattern("^[\\t !#-&(-,/:-@\\[-`{-~]$")] = ","
+    delimiter: Annotated[Text, Pattern("^[\\t !#-&(-*,/:-@\\[-`{-~]$")] = ","
     """What stands between two cells; one character."""
 
     line_ending: Literal["lf", "crlf"] = "lf"
