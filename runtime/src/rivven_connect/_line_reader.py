@@ -12,6 +12,7 @@ from rivven_connect._file_position import Position
 from rivven_connect._state import StreamState
 
 _BATCH_LINES, _BATCH_BYTES = 1_000, 1024 * 1024
+_SAMPLE_BYTES = 1_024
 
 
 class LineReader:
@@ -45,6 +46,8 @@ class LineReader:
         self._closed = False
         self._offset = 0
         self._is_at_end = False
+        self._before = b""
+        """The last bytes before the offset, which a followed file keeps unless it is written anew."""
 
     def open(self, saved: StreamState | None) -> Position:
         """Open the file where `saved` says, else at its start.
@@ -65,6 +68,7 @@ class LineReader:
                 )
             self._offset = position.offset
             self._is_at_end = position.is_in_line()
+            self._before = self._sample(file, self._offset)
             return position
 
     def read(self) -> list[bytes]:
@@ -79,9 +83,11 @@ class LineReader:
         with self._lock:
             if self._file is None:
                 return []
+            start = self._offset
             lines = self._lines(self._file)
-            if not lines and self._follow:
-                self._require_same_file(self._file)
+            if self._follow:
+                self._require_same_file(self._file, start, has_more=bool(lines))
+                self._before = (self._before + b"".join(lines))[-_SAMPLE_BYTES:]
             return lines
 
     def close(self) -> None:
@@ -120,18 +126,30 @@ class LineReader:
                 f"{self._unfinished}"
             )
 
-    def _require_same_file(self, file: BinaryIO) -> None:
-        ours = os.fstat(file.fileno())
-        try:
-            named = os.stat(self._path)
-        except FileNotFoundError:
-            named = None
-        if named is None or not os.path.samestat(ours, named) or ours.st_size < self._offset:
+    def _require_same_file(self, file: BinaryIO, start: int, *, has_more: bool) -> None:
+        """Refuse what was read from `start` on if the file was written anew; at its end, also another.
+
+        It may have become longer again than the place where it is read.
+        """
+        is_same = self._sample(file, start) == self._before
+        if not has_more:
+            is_same = is_same and self._has_name(file)
+        if not is_same:
             raise ConnectorError.state(
                 f"{self._path} was truncated, removed or replaced while it was followed, up to byte "
                 f"{self._offset}; to read the new file, reset the source's state with "
                 "`rivven state reset PIPELINE.yaml --source NAME`"
             )
+
+    def _has_name(self, file: BinaryIO) -> bool:
+        try:
+            return os.path.samestat(os.fstat(file.fileno()), os.stat(self._path))
+        except FileNotFoundError:
+            return False
+
+    def _sample(self, file: BinaryIO, offset: int) -> bytes:
+        size = min(offset, _SAMPLE_BYTES)
+        return os.pread(file.fileno(), size, offset - size)
 
 
 def open_file(path: str) -> BinaryIO:

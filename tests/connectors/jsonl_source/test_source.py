@@ -254,7 +254,7 @@ async def test_a_followed_file_is_waited_for_line_by_line(path: Path) -> None:
     assert arrived.empty()
 
 
-@pytest.mark.parametrize("change", ["truncate", "replace", "remove"])
+@pytest.mark.parametrize("change", ["truncate", "rewrite", "replace", "remove"])
 async def test_a_followed_file_that_is_no_more_is_an_error(path: Path, change: str) -> None:
     path.write_text(rows(5), encoding="utf-8")
     items = follow(path)
@@ -262,6 +262,8 @@ async def test_a_followed_file_that_is_no_more_is_an_error(path: Path, change: s
     match change:
         case "truncate":
             os.truncate(path, 3)
+        case "rewrite":
+            path.write_text(rows(9, start=20), encoding="utf-8")
         case "replace":
             path.rename(path.with_suffix(".1"))
             path.write_text(rows(9), encoding="utf-8")
