@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import csv
 import io
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -144,6 +145,18 @@ def test_null_is_what_the_config_says_and_quotes_make_a_text_of_it(run: Reading)
     tricky = '"a,""b",,"",5" x,\n'
     found = run(tricky, header=False, names=["a", "b", "c", "d", "e"])
     assert records(found) == [{"a": 'a,"b', "b": None, "c": "", "d": '5" x', "e": None}]
+
+
+def test_telling_null_from_an_empty_text_takes_no_memory_for_each_character(run: Reading) -> None:
+    long = "x" * 1_000_000 + '""' * 100_000
+    tracemalloc.start()
+    try:
+        found = run(f'a,b,c\n"{long}","",\n')
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert records(found) == [{"a": long.replace('""', '"'), "b": "", "c": None}]
+    assert peak < 30 * len(long)
 
 
 def test_other_delimiters_quotes_and_encodings(run: Reading) -> None:

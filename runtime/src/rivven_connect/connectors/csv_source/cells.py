@@ -26,8 +26,9 @@ class Cells:
         if self._null is not None:
             text = self._null.replace(config.quote, 2 * config.quote)
             self._quoted_null = f"{config.quote}{text}{config.quote}"
+        # Possessive, or the expression remembers a way back for each character.
         self._cell = re.compile(
-            rf"(?P<quoted>{quote}(?:[^{quote}]|{quote}{quote})*{quote})"
+            rf"(?P<quoted>{quote}[^{quote}]*+(?:{quote}{quote}[^{quote}]*+)*+{quote})"
             rf"(?:{delimiter}|[\r\n]*\Z)|[^{delimiter}\r\n]*(?:{delimiter}|[\r\n]*\Z)"
         )
 
