@@ -211,6 +211,22 @@ def test_what_is_no_parquet_is_said_before_anything_is_read(
         lake.read()
 
 
+@pytest.mark.parametrize("inside", [False, True], ids=["columns", "fields of objects"])
+def test_two_columns_of_one_name_stop_the_run(lake: Lake, *, inside: bool) -> None:
+    """A record could hold one of them."""
+    lake.folder.mkdir()
+    twins = [pa.array([1]), pa.array(["x"])]
+    if inside:
+        objects = pa.StructArray.from_arrays(twins, names=["a", "a"])
+        table = pa.table({"id": [7], "a": objects})
+    else:
+        table = pa.table([pa.array([7]), *twins], names=["id", "a", "a"])
+    pq.write_table(table, lake.folder / "a.parquet")
+    with pytest.raises(ConnectorError, match="has two columns 'a'"):
+        lake.read()
+    assert lake.read(columns=["id"]).ids() == [7]
+
+
 def test_a_file_that_is_damaged_inside_stops_the_run(lake: Lake) -> None:
     path = lake.put("a.parquet", range(1000), group=1000)
     content = bytearray(path.read_bytes())

@@ -94,9 +94,12 @@ def _objects(array: pa.StructArray) -> list[Json]:
 
 
 def _map(entries: list[Json]) -> Json:
-    """Return an object where the keys are texts, and pairs where they are not."""
+    """Return an object where the keys are different texts, and pairs where they are not."""
     pairs = [list(entry.values()) for entry in entries]
-    return dict(pairs) if all(isinstance(key, str) for key, _ in pairs) else pairs
+    if not all(isinstance(key, str) for key, _ in pairs):
+        return pairs
+    found = dict(pairs)
+    return found if len(found) == len(pairs) else pairs
 
 
 def _scalars(array: pa.Array) -> list[Json]:

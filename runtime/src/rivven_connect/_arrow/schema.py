@@ -14,7 +14,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pyarrow as pa
@@ -49,6 +49,20 @@ def json_field(name: str) -> pa.Field:
 def is_json_text(field: pa.Field) -> bool:
     """Whether the field's strings are JSON."""
     return bool(field.metadata) and _JSON_TEXT.items() <= field.metadata.items()
+
+
+def name_given_twice(fields: Iterable[pa.Field]) -> str | None:
+    """Return a name that two columns share, or two fields of an object; no record can hold both."""
+    known: set[str] = set()
+    for field in fields:
+        if field.name in known:
+            return str(field.name)
+        known.add(field.name)
+        if pa.types.is_nested(field.type):
+            parts = map(field.type.field, range(field.type.num_fields))
+            if (found := name_given_twice(parts)) is not None:
+                return found
+    return None
 
 
 class _Types:

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from rivven_connect import ConnectorError, Json, JsonObject
+from rivven_connect._arrow.schema import name_given_twice
 
 T = TypeVar("T")
 
@@ -91,6 +92,7 @@ class FileReader:
 
     def _read(self, row_group: int) -> Iterator[Piece]:
         file = self._open()
+        self._require_distinct(file.schema_arrow)
         groups = [file.metadata.row_group(number) for number in range(file.num_row_groups)]
         first = sum(group.num_rows for group in groups[:row_group])
         for number, group in enumerate(groups[row_group:], start=row_group):
@@ -105,6 +107,14 @@ class FileReader:
                 left -= len(rows)
                 yield Piece(rows, first, None if left else number + 1, number + 1 == len(groups))
                 first += len(rows)
+
+    def _require_distinct(self, schema: pa.Schema) -> None:
+        chosen = (one for one in schema if self._columns is None or one.name in self._columns)
+        if (name := name_given_twice(chosen)) is not None:
+            raise ConnectorError.configuration(
+                f"{self._path} has two columns {name!r}; leave them out with `columns`, or take the "
+                "file away"
+            )
 
     def _told(self, work: Callable[[], T]) -> T:
         try:

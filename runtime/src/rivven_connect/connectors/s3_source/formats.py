@@ -126,8 +126,12 @@ def parquet_rows(file: BinaryIO, at: JsonObject, most: int) -> Iterator[Piece | 
     """Yield the rows as columns, a row group after the other."""
     import pyarrow.parquet as pq  # noqa: PLC0415  # an extra
 
+    from rivven_connect._arrow.schema import name_given_twice  # noqa: PLC0415  # imports pyarrow
+
     done, index = int(at.get("record", 0)), 0
     with pq.ParquetFile(file, pre_buffer=False, buffer_size=_BLOCK_BYTES) as found:
+        if name_given_twice(found.schema_arrow) is not None:
+            raise UnreadableError("two of its columns have the same name")
         for group in range(found.num_row_groups):
             rows = found.metadata.row_group(group).num_rows
             if index + rows <= done:
