@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime
 import gzip
+import http.client
 import io
 import json
 import logging
 import os
 import time
+import urllib.parse
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,6 +25,7 @@ from rivven_connect import (
     ConnectorError,
     ErrorKind,
     EventBatch,
+    FatalError,
     JsonObject,
     State,
     StreamState,
@@ -86,6 +90,14 @@ def as_csv(records: Sequence[JsonObject]) -> bytes:
 def as_parquet(records: Sequence[JsonObject], group: int = 8) -> bytes:
     out = pa.BufferOutputStream()
     pq.write_table(pa.Table.from_pylist(list(records)), out, row_group_size=group)
+    content: bytes = out.getvalue().to_pybytes()
+    return content
+
+
+def as_twins() -> bytes:
+    """Return Parquet with two columns of one name, of which a record could hold one."""
+    out = pa.BufferOutputStream()
+    pq.write_table(pa.table([pa.array([1]), pa.array(["x"])], names=["a", "a"]), out)
     content: bytes = out.getvalue().to_pybytes()
     return content
 
@@ -326,6 +338,29 @@ async def test_csv_is_read_as_the_rfc_has_it(read: Any, lake: Lake) -> None:
         assert data(await read(S3Source(), lake.config(), state)) == data(found)[after:]
 
 
+async def test_blank_lines_before_a_header_are_none(read: Any, lake: Lake) -> None:
+    lake.put("a.csv", b"\xef\xbb\xbf\r\n\nid\r\n1\r\n")
+    found = await read(S3Source(), lake.config())
+    assert data(found) == [{"id": "1"}]
+    assert [event.position[2] for event in found.events] == [0]
+
+
+@pytest.mark.parametrize("key", ["a//b.jsonl", "a/../b.jsonl", "a/\tb.jsonl"])
+async def test_a_key_that_cannot_be_asked_for_is_named(
+    read: Any, object_store: ObjectStore, content: Content, configured: Any, key: str
+) -> None:
+    """Tried again, the list would fail for ever."""
+    content.put("fine.jsonl", b"1\n")
+    place = f"{object_store.endpoint}/{content.bucket}/{urllib.parse.quote(key)}"
+    connection = http.client.HTTPConnection(urllib.parse.urlsplit(place).netloc)
+    with contextlib.closing(connection):
+        connection.request("PUT", urllib.parse.urlsplit(place).path, b"2\n")
+        assert connection.getresponse().status == 200
+    with pytest.raises(FatalError, match="illegal otherwise") as caught:
+        await read(S3Source(), configured())
+    assert key.replace("\t", "\\t") in caught.value.message
+
+
 @pytest.mark.parametrize(
     ("key", "content"),
     [
@@ -346,6 +381,7 @@ async def test_csv_is_read_as_the_rfc_has_it(read: Any, lake: Lake) -> None:
         ),
         ("a.csv", b"\xff,b\r\n1,2\r\n"),
         ("a.csv", b"b,b\r\n1,2\r\n"),
+        ("a.parquet", as_twins()),
     ],
     ids=lambda value: value if isinstance(value, str) else str(len(value)),
 )

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from obstore.exceptions import (
     AlreadyExistsError,
     BaseError,
+    InvalidPathError,
     PermissionDeniedError,
     PreconditionError,
     UnauthenticatedError,
@@ -26,6 +27,7 @@ _STATUS = re.compile(r"status code: ([0-9]{3})")
 _CODE = re.compile(r"<Code>([A-Za-z0-9.]{1,80})</Code>")
 _HTTP_KIND = re.compile(r"HttpError \{\s*kind: (\w+)")
 _SYSTEM_TEXT = re.compile(r'kind: \w+,\s*message: "([^"\\]{1,200})"')
+_INVALID_KEY = re.compile(r'path: "((?:[^"\\]|\\.){1,300})"')
 _METADATA_HOSTS = ("http://169.254.169.254/", "http://metadata", "http://169.254.170.2/")
 
 _BAD_CREDENTIALS = frozenset(
@@ -64,7 +66,11 @@ _BY_CLASS: tuple[tuple[type | tuple[type, ...], Maker, str], ...] = (
     (FileNotFoundError, ConnectorError.not_found, _MISSING),
     (PreconditionError, ConnectorError.transient, "the object was changed meanwhile"),
     (AlreadyExistsError, ConnectorError.transient, "another request is changing the object"),
-    (ValueError, FatalError, "a part of the key is empty, of dots alone, or illegal otherwise"),
+    (
+        (InvalidPathError, ValueError),
+        FatalError,
+        "a part of the key is empty, of dots alone, or illegal otherwise",
+    ),
 )
 
 _BROKEN: Mapping[str, tuple[Maker, str]] = {
@@ -80,6 +86,8 @@ def mapped(error: Exception, where: str) -> ConnectorError:
     code = _CODE.search(text)
     name = code[1] if code else ""
     make, reason = _meaning(error, text, status, name)
+    if isinstance(error, InvalidPathError) and (key := _INVALID_KEY.search(text)):
+        reason = f"{key[1]}: {reason}"
     if status is not None:
         reason = f"HTTP {status}{f' {name}' if name else ''}: {reason}"
     return make(f"{where}: {reason}")

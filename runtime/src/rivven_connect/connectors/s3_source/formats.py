@@ -93,7 +93,7 @@ def csv_rows(file: BinaryIO, at: JsonObject, most: int) -> Iterator[Piece | Bad]
     lines = _CsvLines(file, most)
     csv.field_size_limit(max(csv.field_size_limit(), most))
     rows = csv.reader(lines, strict=True)
-    names = next(rows, [])
+    names = next(filter(None, rows), [])
     lines.raw.decode()
     if len(set(names)) < len(names):
         raise UnreadableError("two columns of its header have the same name")
