@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import resource
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -52,6 +55,26 @@ async def flushed(
     except ConnectorError as error:
         return error
     return None
+
+
+async def test_f18_a_full_disk_is_told_as_one(tmp_path: Path) -> None:
+    os.mkdir(tmp_path / "lake")
+    config = S3SinkConfig.parse(
+        {"provider": "local", "bucket": "lake", "local": {"root": str(tmp_path)}}
+    )
+    sink = S3Sink()
+    await sink.open(config)
+    await sink.write_batches(config, [numbers(5_000)])
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, before[1]))
+    try:
+        with pytest.raises(OSError, match=r"writing local bucket lake, s/.*: File too large"):
+            await sink.flush(config)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert await flushed(sink, config, numbers(5_000)) is None
+    await sink.close()
+    assert len(os.listdir(tmp_path / "lake" / "s")) == 5
 
 
 @pytest.mark.parametrize("spoiled", [503, 500, "reset", "hang"])

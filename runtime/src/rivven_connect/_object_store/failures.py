@@ -6,6 +6,8 @@ status and the name of the error are repeated.
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 from collections.abc import Callable, Mapping
 
@@ -26,7 +28,9 @@ FAILURES = (BaseError, OSError, ValueError)
 _STATUS = re.compile(r"status code: ([0-9]{3})")
 _CODE = re.compile(r"<Code>([A-Za-z0-9.]{1,80})</Code>")
 _HTTP_KIND = re.compile(r"HttpError \{\s*kind: (\w+)")
+_SYSTEM_CODE = re.compile(r"^Generic LocalFileSystem error(?s:.*)\bOs \{\s*code: (\d{1,5}),")
 _SYSTEM_TEXT = re.compile(r'kind: \w+,\s*message: "([^"\\]{1,200})"')
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _INVALID_KEY = re.compile(r'path: "((?:[^"\\]|\\.){1,300})"')
 _METADATA_HOSTS = ("http://169.254.169.254/", "http://metadata", "http://169.254.170.2/")
 
@@ -79,9 +83,15 @@ _BROKEN: Mapping[str, tuple[Maker, str]] = {
 }
 
 
-def mapped(error: Exception, where: str) -> ConnectorError:
-    """Return what a failed call means; `where` says what was done to what."""
+def mapped(error: Exception, where: str) -> ConnectorError | OSError:
+    """Return what a failed call means; `where` says what was done to what.
+
+    That the disk of a local folder is full is an `OSError`, by which the engine knows it.
+    """
     text = str(error)
+    system = _number(_SYSTEM_CODE.search(text))
+    if system in _FULL:
+        return OSError(system, f"{where}: {os.strerror(system)}")
     status = _number(_STATUS.search(text))
     code = _CODE.search(text)
     name = code[1] if code else ""
