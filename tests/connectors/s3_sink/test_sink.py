@@ -347,6 +347,14 @@ async def test_a_single_csv_column_has_no_empty_lines(content: Content, configur
     assert list(content.all().values()) == [b'a\r\n""\r\nx\r\n""\r\n']
 
 
+async def test_a_name_that_begins_as_a_byte_order_mark_keeps_it(
+    content: Content, configured: Any
+) -> None:
+    """Readers skip one at the start of an object."""
+    await written(configured(format="csv"), batch([{"\ufeffa": 1}]))
+    assert list(content.all().values()) == ['"\ufeffa"\r\n1\r\n'.encode()]
+
+
 async def test_cells_that_look_like_formulas_are_escaped_on_demand(
     content: Content, configured: Any
 ) -> None:

@@ -234,4 +234,4 @@ def _quoted(text: str, *, escape: bool) -> str:
 
 def _needs_quotes(text: str) -> bool:
     special = any(char in text for char in ',"\r\n')
-    return special or text[0] in " \t" or text[-1] in " \t"
+    return special or text[0] in " \t\ufeff" or text[-1] in " \t"
