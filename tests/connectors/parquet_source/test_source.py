@@ -227,6 +227,14 @@ def test_two_columns_of_one_name_stop_the_run(lake: Lake, *, inside: bool) -> No
     assert lake.read(columns=["id"]).ids() == [7]
 
 
+def test_a_name_that_is_no_text_is_said(lake: Lake) -> None:
+    """A state cannot hold it."""
+    path = lake.put("a.parquet", [1])
+    os.rename(path, os.fsencode(lake.folder) + b"/\xff.parquet")
+    with pytest.raises(ConnectorError, match=r"the name of \\xff\.parquet is not UTF-8"):
+        lake.read()
+
+
 def test_a_file_that_is_damaged_inside_stops_the_run(lake: Lake) -> None:
     path = lake.put("a.parquet", range(1000), group=1000)
     content = bytearray(path.read_bytes())

@@ -47,7 +47,7 @@ def list_files(path: str) -> list[Found]:
     """Return the files that a path names, in the order of their names.
 
     Raises:
-        ConnectorError: there is nothing at the path, or it may not be read.
+        ConnectorError: there is nothing at the path, it may not be read, or a name is no text.
     """
     if os.path.isdir(path):
         found = [Found(os.path.relpath(one, path), one) for one in _below(path)]
@@ -59,6 +59,8 @@ def list_files(path: str) -> list[Found]:
         names = glob.glob(path, recursive=True)
         regular = [one for one in names if os.path.isfile(one) and not _is_hidden(one, above)]
         found = [Found(os.path.relpath(one, above), one) for one in regular]
+    for one in found:
+        _require_text(one.name)
     return sorted(found, key=lambda one: one.name)
 
 
@@ -138,6 +140,17 @@ def _is_hidden(path: str, above: str) -> bool:
     return any(
         part.startswith((".", "_")) for part in Path(os.path.relpath(path, above or ".")).parts
     )
+
+
+def _require_text(name: str) -> None:
+    """Return if a name can stand in a state, which is UTF-8; names of files are any bytes."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        shown = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+        raise ConnectorError.configuration(
+            f"the name of {shown} is not UTF-8; rename the file, or begin its name with `.` or `_`"
+        ) from None
 
 
 def _require_regular(path: str) -> None:
