@@ -213,6 +213,20 @@ async def test_text_and_json_never_share_a_column(tmp_path: Path) -> None:
     assert len(files_of(tmp_path)) == 5
 
 
+@pytest.mark.parametrize("inside", [False, True])
+async def test_json_stays_json_behind_a_column_of_nulls(tmp_path: Path, *, inside: bool) -> None:
+    """The column of nulls comes first, and what is JSON would look like any text."""
+    sink, config = ParquetSink(), config_of(tmp_path)
+    found: list[JsonObject] = [{"id": 1, "x": None}, {"id": 2, "x": 2**64}, {"id": 3, "x": None}]
+    data: list[JsonObject] = [{"o": one} for one in found] if inside else found
+    for one in data:
+        await sink.write_batch(config, [SourceEvent.record("s", one)])
+    await sink.flush(config)
+    batches = [batch for path in files_of(tmp_path) for batch in pq.read_table(path).to_batches()]
+    assert [row for batch in batches for row in to_rows(batch)] == data
+    assert len(files_of(tmp_path)) == 2
+
+
 async def test_a_schema_that_changes_is_followed(tmp_path: Path) -> None:
     sink, config = ParquetSink(), config_of(tmp_path)
     await sink.prepare(config, catalog_of(s=SCHEMA))

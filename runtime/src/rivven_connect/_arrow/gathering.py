@@ -90,7 +90,7 @@ def merged(one: pa.Schema, other: pa.Schema) -> pa.Schema | None:
         return one
     if not all(field.nullable for field in (*one, *other)):
         return None
-    texts = dict(_texts(one, ""))
+    texts = dict(_texts(one, "", nulls=True))
     if any(texts.get(path, is_json) != is_json for path, is_json in _texts(other, "")):
         return None
     try:
@@ -99,12 +99,18 @@ def merged(one: pa.Schema, other: pa.Schema) -> pa.Schema | None:
         return None
 
 
-def _texts(fields: pa.Schema | pa.DataType, above: str) -> Iterator[tuple[str, bool]]:
-    """Yield the path of each column of texts, and whether they are JSON; the two must not mix."""
+def _texts(
+    fields: pa.Schema | pa.DataType, above: str, *, nulls: bool = False
+) -> Iterator[tuple[str, bool]]:
+    """Yield the path of each column of texts, and whether they are JSON; the two must not mix.
+
+    With `nulls`, also those that hold nothing yet: where one schema has a column, it is not marked as
+    JSON by another.
+    """
     found = fields if isinstance(fields, pa.Schema) else map(fields.field, range(fields.num_fields))
     for field in found:
         path = f"{above}/{field.name}"
-        if pa.types.is_string(field.type):
+        if pa.types.is_string(field.type) or (nulls and pa.types.is_null(field.type)):
             yield path, is_json_text(field)
         elif pa.types.is_nested(field.type):
-            yield from _texts(field.type, path)
+            yield from _texts(field.type, path, nulls=nulls)
