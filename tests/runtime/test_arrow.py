@@ -197,6 +197,8 @@ def test_fields_without_a_schema_are_inferred(values: list[Any], wanted: str) ->
         ({"tags": ["a", 1]}, "tags[] is an integer, and its column is string"),
         ({"tags": "a"}, "tags is a text that is no list<element: string>"),
         ({"any": [object()]}, "any holds something that has no JSON form"),
+        ({"any": [1, None, math.nan]}, "any holds a number that is not finite, which JSON lacks"),
+        ({"any": -math.inf}, "any holds a number that is not finite, which JSON lacks"),
         ({"new": object()}, "new is a object, which has no JSON form"),
         ({"address": {"\ud800": 1}}, "address.a key is no text in UTF-8"),
         ({1: 2}, "a key is no text in UTF-8"),

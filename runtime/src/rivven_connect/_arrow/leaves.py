@@ -10,6 +10,7 @@ import msgspec
 import pyarrow as pa
 
 from rivven_connect._json import encode_json
+from rivven_connect._tables.json_text import is_finite
 
 JSON_KINDS = frozenset({type(None), bool, int, float, str, list, dict})
 
@@ -76,7 +77,10 @@ def json_texts(values: list[Any], path: str) -> pa.Array:
     unfit: dict[int, str] = {}
     for at, value in enumerate(values):
         try:
-            texts.append(None if value is None else encode_json(value).decode())
+            raw = b"" if value is None else encode_json(value)
+            texts.append(raw.decode() or None)
+            if b"null" in raw and not is_finite(value):
+                unfit[at] = f"{path} holds a number that is not finite, which JSON lacks"
         except (TypeError, ValueError, RecursionError):
             unfit[at] = f"{path} holds something that has no JSON form"
     if unfit:
