@@ -121,6 +121,8 @@ def show(
                 shown += 1
             elif line.problem is not None and not ids:
                 click.echo(line.problem.render(), err=True)
+    if not shown:
+        click.echo("There are no dead letters to show.", err=True)
     return ExitCode.OK
 
 
