@@ -80,30 +80,23 @@ def run_tests(folder: Path, tests: Sequence[str]) -> tuple[int, str]:
     """Run tests against the code in a folder; return pytest's exit code and what it printed."""
     packages = os.pathsep.join(str(folder / Path(tree).parent) for tree in _TREES)
     where = folder if (folder / "tests").exists() else ROOT
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-x",
-        "-q",
-        "-o",
-        f"cache_dir={folder}/cache",
-        *tests,
-    ]
     environment = {**os.environ, "PYTHONPATH": packages, "PYTHONDONTWRITEBYTECODE": "1"}
     environment.pop("RIVVEN_FAULTS", None)
-    try:
-        found = subprocess.run(
-            command,
-            cwd=where,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=DEADLINE_S,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        return _FAILED, ""
+    # A place of its own: where several keep theirs, one may clear up what another is clearing up.
+    with tempfile.TemporaryDirectory() as own:
+        options = ["-x", "-q", "-o", f"cache_dir={own}/cache", f"--basetemp={own}/tests"]
+        try:
+            found = subprocess.run(
+                [sys.executable, "-m", "pytest", *options, *tests],
+                cwd=where,
+                env=environment,
+                capture_output=True,
+                text=True,
+                timeout=DEADLINE_S,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            return _FAILED, ""
     return found.returncode, found.stdout + found.stderr
 
 
