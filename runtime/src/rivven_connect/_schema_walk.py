@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:  # at run time it would load the encoder
     from rivven_connect._json import Json, JsonObject
+    from rivven_connect._problems import Problem
 
 Step: TypeAlias = str | int
 _DEEPEST = 64
@@ -29,8 +30,13 @@ def schemas_at(schema: JsonObject, value: Json, path: Sequence[Step]) -> list[Js
     return found
 
 
-def meaning_at(schema: JsonObject, value: Json, keys: Sequence[str]) -> str:
-    """Return what the description says of the place that the keys of a pointer name; or nothing."""
+def hint_of(problem: Problem, keys: Sequence[str], schema: JsonObject, value: Json) -> str:
+    """Return what helps with a problem of a config, at the place that the keys of a pointer name.
+
+    Of a pattern, which says it to machines alone, that is the description of the place.
+    """
+    if problem.rule != "pattern":
+        return problem.hint
     path: list[Step] = []
     here = value
     for key in keys:

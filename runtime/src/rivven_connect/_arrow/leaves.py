@@ -10,7 +10,7 @@ import msgspec
 import pyarrow as pa
 
 from rivven_connect._json import encode_json
-from rivven_connect._tables.json_text import is_finite
+from rivven_connect._tables.json_text import lost_number
 
 JSON_KINDS = frozenset({type(None), bool, int, float, str, list, dict})
 
@@ -79,7 +79,7 @@ def json_texts(values: list[Any], path: str) -> pa.Array:
         try:
             raw = b"" if value is None else encode_json(value)
             texts.append(raw.decode() or None)
-            if b"null" in raw and not is_finite(value):
+            if lost_number(raw, value):
                 unfit[at] = f"{path} holds a number that is not finite, which JSON lacks"
         except (TypeError, ValueError, RecursionError):
             unfit[at] = f"{path} holds something that has no JSON form"

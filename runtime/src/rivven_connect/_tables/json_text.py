@@ -26,7 +26,7 @@ def json_text(value: Json) -> str:
         raise
     except (TypeError, ValueError) as error:  # the latter for an integer of thousands of digits
         raise Unfit(f"a value inside has no JSON form: {error}") from None
-    if b"null" in raw and not is_finite(value):
+    if lost_number(raw, value):
         raise Unfit("a value inside is not finite, and JSON has no such number")
     return raw.decode()
 
@@ -48,14 +48,18 @@ def is_exact(value: Json) -> bool:
     return type(value) is not int or int(float(value)) == value
 
 
-def is_finite(value: Json) -> bool:
-    """Whether a value holds neither NaN nor an infinity, which the encoder turns into null."""
+def lost_number(raw: bytes, value: Json) -> bool:
+    """Whether a null in the JSON of a value stands for NaN or an infinity, which the encoder writes so."""
+    return b"null" in raw and not _is_finite(value)
+
+
+def _is_finite(value: Json) -> bool:
     if isinstance(value, float):
         return math.isfinite(value)
     if isinstance(value, Mapping):
-        return all(map(is_finite, value.values()))
+        return all(map(_is_finite, value.values()))
     return (
         not isinstance(value, Sequence | set)
         or isinstance(value, str | bytes)
-        or all(map(is_finite, value))
+        or all(map(_is_finite, value))
     )

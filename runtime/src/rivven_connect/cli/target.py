@@ -16,7 +16,7 @@ from rivven_connect._installed import Located, LookupFailure, locate
 from rivven_connect._json import JsonObject
 from rivven_connect._problems import Problem
 from rivven_connect._registry import Factory, Registries
-from rivven_connect._schema_walk import meaning_at
+from rivven_connect._schema_walk import hint_of
 from rivven_connect._values import resolve_values
 from rivven_connect.cli.logs import watch_connector
 from rivven_connect.pipeline.failures import stop_error
@@ -59,9 +59,7 @@ class Target(msgspec.Struct, frozen=True):
 def _placed(document: Document, problem: Problem, schema: JsonObject) -> Problem:
     path = split_pointer(problem.pointer)
     unknown = problem.rule == "additionalProperties"
-    hint = problem.hint
-    if problem.rule == "pattern":  # which says it to machines alone
-        hint = meaning_at(schema, document.value, path)
+    hint = hint_of(problem, path, schema, document.value)
     return document.problem(problem.code, problem.message, path, hint=hint, key=unknown)
 
 

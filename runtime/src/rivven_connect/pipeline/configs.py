@@ -13,7 +13,7 @@ from rivven_connect._installed import LookupFailure
 from rivven_connect._json import JsonObject
 from rivven_connect._problems import Problem
 from rivven_connect._registry import Factory, Registries
-from rivven_connect._schema_walk import meaning_at
+from rivven_connect._schema_walk import hint_of
 from rivven_connect._spec import ConnectorSpec
 from rivven_connect._values import resolve_values
 from rivven_connect.pipeline.loading import LoadedPipeline
@@ -91,9 +91,7 @@ class PipelineValues:
             for one in error.problems:
                 below = split_pointer(one.pointer)
                 unknown = one.rule == "additionalProperties"
-                hint = one.hint
-                if one.rule == "pattern":  # which says it to machines alone
-                    hint = meaning_at(schema, resolved.value, below)
+                hint = hint_of(one, below, schema, resolved.value)
                 self._note(one.code, (*at, *below), one.message, hint, key=unknown)
             return None
 

@@ -45,10 +45,12 @@ def rows_of(page: Document, endpoint: Endpoint) -> Iterator[Rows[JsonObject]]:
     """
     records: list[Any] = records_of(page, endpoint)
     if page.holds_halves:
-        for one in records:
+        given, records = records, []
+        for one in given:
             if holds_half(one):
                 yield Poison(endpoint.name, json.dumps(one).encode(), HALF)
-        records = [one for one in records if not holds_half(one)]
+            else:
+                records.append(one)
     if set(map(type, records)) - {dict}:
         for one in records:
             if not isinstance(one, dict):

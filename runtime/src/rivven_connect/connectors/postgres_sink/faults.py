@@ -56,9 +56,8 @@ def refusal(error: Exception) -> RefusedByServer | None:
     if not state.startswith(_OF_RECORD) and not is_value_s:
         return None
     text = error.diag.message_primary or "refused by the server"
-    if is_value_s or state.startswith(
-        "22"
-    ):  # its message quotes the value, that of the others names
+    # These messages quote the value, those of the others names.
+    if is_value_s or state.startswith("22"):
         text = _VALUE.sub('"..."', text)
     return RefusedByServer(escape_text(redact(f"{text} ({state})"), limit=500))
 
