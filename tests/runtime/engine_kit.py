@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import json
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -361,11 +362,14 @@ def run_plan(
 
 def saved_state(plan: PipelinePlan, source: str = "a") -> dict[str, Any]:
     """Return what the state store holds of a source."""
-    store = StateStore.open(plan.state_dir, plan.name)
-    try:
+    with contextlib.closing(StateStore.open(plan.state_dir, plan.name)) as store:
         return store.load(source)
-    finally:
-        store.close()
+
+
+def saved_counters(plan: PipelinePlan) -> dict[tuple[str, str], int]:
+    """Return the counters that the state store holds: (owner, name) -> total over runs."""
+    with contextlib.closing(StateStore.open(plan.state_dir, plan.name)) as store:
+        return store.counters()
 
 
 def letters(path: Path) -> list[dict[str, Any]]:

@@ -24,6 +24,7 @@ from engine_kit import (
     rows,
     run_plan,
     saved,
+    saved_counters,
     saved_state,
     simple_plan,
     transient,
@@ -160,10 +161,13 @@ def test_a_record_that_is_not_json_is_a_dead_letter(tmp_path: Path) -> None:
     sink, sunk = make_sink()
     run_plan(simple_plan(tmp_path, source, sink, DEAD))
     assert sunk.keys() == {0, 2}
-    assert len(letters(tmp_path / "d.jsonl")) == 1
+    (letter,) = letters(tmp_path / "d.jsonl")
+    assert (letter["kind"], letter["error_class"]) == ("poison", "serialization")
     (tmp_path / "b").mkdir()
+    plan = simple_plan(tmp_path / "b", source, sink)
     with pytest.raises(PipelineError, match="not JSON"):
-        run_plan(simple_plan(tmp_path / "b", source, sink))
+        run_plan(plan)
+    assert saved_counters(plan)["source:a", "read"] == 1, "what stopped the run will be read again"
 
 
 def test_f7_failing_transforms_on_both_sides_spare_the_neighbours(tmp_path: Path) -> None:

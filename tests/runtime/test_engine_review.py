@@ -26,6 +26,7 @@ from engine_kit import (
     registries,
     rows,
     run_plan,
+    saved_counters,
     saved_state,
     simple_plan,
     transient,
@@ -40,7 +41,7 @@ from rivven_connect._json import JsonObject
 from rivven_connect._pump import Pump
 from rivven_connect._sink import WriteResult
 from rivven_connect._state import State
-from rivven_connect.pipeline import Observer, StateStore, explain
+from rivven_connect.pipeline import Observer, explain
 
 FORWARD = "connector: dst, topics: [a], dead_letter: {path: d.jsonl, max_ratio: 1}"
 
@@ -155,9 +156,7 @@ def test_stored_counters_hold_every_batch_of_a_commit(tmp_path: Path) -> None:
     sink, _ = make_sink(limits=BatchConfig(max_records=100, max_wait_ms=10))
     plan = simple_plan(tmp_path, source, sink)
     summary = run_plan(plan)
-    store = StateStore.open(plan.state_dir, plan.name)
-    counters = store.counters()
-    store.close()
+    counters = saved_counters(plan)
     assert summary.sinks["z"].written == 2000
     for owner in ("source:a", "sink:z"):
         assert counters[owner, "read"] == counters[owner, "written"] == 2000
